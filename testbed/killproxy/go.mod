@@ -1,0 +1,3 @@
+module refloat.dev/testbed/killproxy
+
+go 1.26
