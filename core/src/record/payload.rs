@@ -1,0 +1,274 @@
+//! The stored text of a payload, opened and closed.
+//!
+//! Takes the inner text (base64 of gzip of JSON, or of bare JSON as old records have it) and gives the JSON bytes, or the
+//! reverse. Promises not to use more memory than the text itself and the caller's limit, whatever the text claims; doesn't
+//! look into the JSON.
+
+use std::io::{self, Read, Write};
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use flate2::bufread::MultiGzDecoder;
+use flate2::{Compression, GzBuilder};
+
+use super::Damage;
+
+/// How many bytes a payload may inflate to, if the caller has no reason to choose otherwise.
+///
+/// Kubernetes stores at most 1 MiB of text, which is 768 KiB of gzip. Templates and manifests shrink to about a tenth, so
+/// real records stay below 10 MiB; deflate can reach a thousandfold, and only a bomb does.
+pub const DEFAULT_LIMIT: usize = 64 << 20;
+
+/// What gzip begins with. Helm inflates a payload of more than three bytes that begins so and takes every other one for
+/// JSON (Helm 3.21 and 4.2 `pkg/storage/driver/util.go:decodeRelease`).
+pub(super) const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b, 0x08];
+
+/// Go's `base64.StdEncoding`: padding required, left-over bits of the last symbol ignored.
+const GO_STANDARD: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+
+/// Takes the inner text and how many bytes it may inflate to; gives the JSON bytes, not yet looked at.
+pub fn decode(inner: &[u8], limit: usize) -> Result<Vec<u8>, Damage> {
+    let mut bytes = Vec::new();
+    let mut text = TextDecoder::default();
+    text.push(inner, &mut bytes)?;
+    text.finish()?;
+    match form(&bytes) {
+        Form::Blank => Err(Damage::Empty),
+        Form::Unsure => Err(Damage::Truncated),
+        Form::Other => Err(Damage::NotGzip),
+        Form::Json if bytes.len() > limit => Err(Damage::TooLarge { limit }),
+        Form::Json => Ok(bytes),
+        Form::Gzip => inflate(&bytes, limit),
+    }
+}
+
+/// Takes JSON; gives the inner text as Helm writes it (Helm 3.21 and 4.2 `pkg/storage/driver/util.go:encodeRelease`).
+///
+/// The gzip header equals Go's (no time, no name, operating system unknown), so the text begins `H4sIAAAAAAAC/` as Helm's
+/// does. The compressed bytes may differ from Go's; nothing compares them.
+pub fn encode(json: &[u8]) -> String {
+    let mut gzip = GzBuilder::new().operating_system(255).write(Vec::new(), Compression::best());
+    match gzip.write_all(json).and_then(|()| gzip.finish()) {
+        Ok(bytes) => STANDARD.encode(bytes),
+        // Writing to a vector doesn't fail. If it ever did, Helm reads bare JSON just as well.
+        Err(_) => STANDARD.encode(json),
+    }
+}
+
+/// What the bytes under the base64 are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Nothing but blanks.
+    Blank,
+    /// The beginning of a gzip header: too short to be anything.
+    Unsure,
+    /// Gzip.
+    Gzip,
+    /// Presumably a JSON object, or blanks so far and more to come.
+    Json,
+    /// Neither.
+    Other,
+}
+
+/// Tells gzip from bare JSON by the first bytes.
+pub(super) fn form(bytes: &[u8]) -> Form {
+    let first = bytes.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    match first {
+        None => Form::Blank,
+        Some(_) if bytes.starts_with(GZIP_MAGIC) && bytes.len() > GZIP_MAGIC.len() => Form::Gzip,
+        Some(_) if GZIP_MAGIC.starts_with(bytes) => Form::Unsure,
+        // An array or a bare value is JSON too and gets its own, better name from whoever parses it.
+        Some(b'{' | b'[' | b'"') => Form::Json,
+        Some(_) => Form::Other,
+    }
+}
+
+/// Inflates all gzip members, one after another, as Go's `gzip.Reader` does.
+fn inflate(gzip: &[u8], limit: usize) -> Result<Vec<u8>, Damage> {
+    let mut json = Vec::new();
+    // One byte more than allowed tells "exactly the limit" from "too much". The vector grows with what really comes out.
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    MultiGzDecoder::new(gzip).take(most).read_to_end(&mut json).map_err(|error| gzip_damage(&error))?;
+    if json.len() > limit { Err(Damage::TooLarge { limit }) } else { Ok(json) }
+}
+
+/// Names what the gzip decoder complains about.
+pub(super) fn gzip_damage(error: &io::Error) -> Damage {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Damage::Truncated,
+        _ => Damage::CorruptGzip,
+    }
+}
+
+/// Base64 that arrives in pieces. Line breaks are skipped wherever they stand, as Go's decoder does.
+#[derive(Debug, Default)]
+pub(super) struct TextDecoder {
+    /// Symbols of a group of four that isn't complete yet.
+    waiting: Vec<u8>,
+    /// Padding has been seen: nothing may follow.
+    padded: bool,
+    /// Bytes of text before the current piece, line breaks included.
+    before: usize,
+}
+
+impl TextDecoder {
+    /// Takes the next piece of text; appends what it decodes to.
+    pub(super) fn push(&mut self, piece: &[u8], bytes: &mut Vec<u8>) -> Result<(), Damage> {
+        let start = self.before;
+        self.before = start.saturating_add(piece.len());
+        if !piece.iter().any(|byte| is_line_break(*byte)) {
+            return self.push_symbols(piece, bytes).map_err(|at| Damage::NotBase64 { at: start.saturating_add(at) });
+        }
+        let symbols: Vec<u8> = piece.iter().copied().filter(|byte| !is_line_break(*byte)).collect();
+        self.push_symbols(&symbols, bytes).map_err(|nth| {
+            let mut offsets = piece.iter().enumerate().filter(|(_, byte)| !is_line_break(**byte));
+            let at = offsets.nth(nth).map_or(piece.len(), |(at, _)| at);
+            Damage::NotBase64 { at: start.saturating_add(at) }
+        })
+    }
+
+    /// Ends the text: a group left incomplete means that its end is missing.
+    pub(super) fn finish(&self) -> Result<(), Damage> {
+        if self.waiting.is_empty() { Ok(()) } else { Err(Damage::Truncated) }
+    }
+
+    /// The same without line breaks; an error is the offset of the offending symbol within `symbols`.
+    fn push_symbols(&mut self, mut symbols: &[u8], bytes: &mut Vec<u8>) -> Result<(), usize> {
+        let mut taken = 0;
+        if !self.waiting.is_empty() {
+            let (head, rest) = symbols.split_at_checked(4 - self.waiting.len()).unwrap_or((symbols, &[]));
+            let waited = self.waiting.len();
+            self.waiting.extend_from_slice(head);
+            if self.waiting.len() < 4 {
+                return Ok(());
+            }
+            let group = std::mem::take(&mut self.waiting);
+            self.decode_groups(&group, bytes).map_err(|at| at.saturating_sub(waited))?;
+            taken = head.len();
+            symbols = rest;
+        }
+        let whole = symbols.len() / 4 * 4;
+        let (groups, rest) = symbols.split_at_checked(whole).unwrap_or((symbols, &[]));
+        self.decode_groups(groups, bytes).map_err(|at| taken + at)?;
+        if self.padded && !rest.is_empty() {
+            return Err(taken + whole);
+        }
+        self.waiting.extend_from_slice(rest);
+        Ok(())
+    }
+
+    fn decode_groups(&mut self, groups: &[u8], bytes: &mut Vec<u8>) -> Result<(), usize> {
+        if groups.is_empty() {
+            return Ok(());
+        }
+        if self.padded {
+            return Err(0);
+        }
+        self.padded = groups.ends_with(b"=");
+        GO_STANDARD.decode_vec(groups, bytes).map_err(|error| match error {
+            base64::DecodeError::InvalidByte(at, _) => at,
+            base64::DecodeError::InvalidLastSymbol { offset, .. } => offset,
+            _ => groups.len().saturating_sub(1),
+        })
+    }
+}
+
+fn is_line_break(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &[u8] = br#"{"name":"web","info":{"status":"deployed"}}"#;
+
+    fn gzip(json: &[u8]) -> Vec<u8> {
+        STANDARD.decode(encode(json)).unwrap()
+    }
+
+    #[test]
+    fn text_begins_as_helms_does() {
+        for json in [JSON, b"", &[b'x'; 100_000]] {
+            assert!(encode(json).starts_with("H4sIAAAAAAAC/"));
+        }
+    }
+
+    #[test]
+    fn both_forms_are_opened() {
+        assert_eq!(decode(encode(JSON).as_bytes(), 100).unwrap(), JSON);
+        assert_eq!(decode(STANDARD.encode(JSON).as_bytes(), 100).unwrap(), JSON);
+        let blank = [b" \n\t".as_slice(), JSON].concat();
+        assert_eq!(decode(STANDARD.encode(&blank).as_bytes(), 100).unwrap(), blank);
+    }
+
+    #[test]
+    fn members_are_joined() {
+        let (one, two) = JSON.split_at(10);
+        let both = STANDARD.encode([gzip(one), gzip(two)].concat());
+        assert_eq!(decode(both.as_bytes(), 100).unwrap(), JSON);
+    }
+
+    #[test]
+    fn line_breaks_are_skipped_anywhere() {
+        let inner = STANDARD.encode(b"{\"a\":10}");
+        assert!(inner.ends_with('='));
+        for at in 0..=inner.len() {
+            let (left, right) = inner.split_at(at);
+            assert_eq!(decode(format!("{left}\r\n{right}\n").as_bytes(), 100).unwrap(), b"{\"a\":10}");
+        }
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let good = encode(JSON);
+        let broken = |at: usize, to: u8| {
+            let mut bytes = gzip(JSON);
+            bytes[at] = to;
+            STANDARD.encode(bytes)
+        };
+        let long = gzip(JSON).len();
+        let table: Vec<(String, Damage)> = vec![
+            (String::new(), Damage::Empty),
+            ("\r\n".into(), Damage::Empty),
+            (STANDARD.encode("  \n"), Damage::Empty),
+            ("====".into(), Damage::NotBase64 { at: 0 }),
+            ("e30=e30=".into(), Damage::NotBase64 { at: 3 }),
+            ("e30=\ne".into(), Damage::NotBase64 { at: 5 }),
+            (format!("{}-{}", &good[..9], &good[10..]), Damage::NotBase64 { at: 9 }),
+            (format!("\n{}\n_{}", &good[..9], &good[10..]), Damage::NotBase64 { at: 11 }),
+            (good[..7].into(), Damage::Truncated),
+            (good[..8].into(), Damage::Truncated),
+            (good[..40].into(), Damage::Truncated),
+            (STANDARD.encode([0x1f]), Damage::Truncated),
+            (STANDARD.encode(GZIP_MAGIC), Damage::Truncated),
+            (STANDARD.encode(&gzip(JSON)[..long - 3]), Damage::Truncated),
+            (STANDARD.encode("H4sIAAAA"), Damage::NotGzip),
+            (STANDARD.encode([0x1f, 0x8b, 0x07, 0]), Damage::NotGzip),
+            (broken(long - 8, gzip(JSON)[long - 8] ^ 1), Damage::CorruptGzip),
+            (broken(10, 0xff), Damage::CorruptGzip),
+            (STANDARD.encode([gzip(JSON), b"trailing garbage".to_vec()].concat()), Damage::CorruptGzip),
+        ];
+        for (inner, expected) in table {
+            assert_eq!(decode(inner.as_bytes(), 100), Err(expected), "{inner:?}");
+        }
+    }
+
+    #[test]
+    fn unpadded_text_is_incomplete() {
+        assert_eq!(decode(b"e30", 100), Err(Damage::Truncated));
+        assert_eq!(decode(b"e30=", 100).unwrap(), b"{}");
+        assert_eq!(decode(b"e31=", 100).unwrap(), b"{}", "left-over bits are ignored, as in Go");
+    }
+
+    #[test]
+    fn the_limit_is_exact() {
+        for inner in [encode(JSON), STANDARD.encode(JSON)] {
+            assert_eq!(decode(inner.as_bytes(), JSON.len()).unwrap(), JSON);
+            let limit = JSON.len() - 1;
+            assert_eq!(decode(inner.as_bytes(), limit), Err(Damage::TooLarge { limit }));
+        }
+    }
+}
