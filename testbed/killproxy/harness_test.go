@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -101,13 +100,17 @@ type server struct {
 	headers []http.Header
 	writing int
 	most    int           // writes at the same time
-	next    chan struct{} // lets each watch send one more event
+	next    chan struct{} // lets a watch go on after an event
+	over    chan struct{} // closed when the test ends
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{next: make(chan struct{})}
+	s := &server{next: make(chan struct{}), over: make(chan struct{})}
 	s.Server = httptest.NewTLSServer(http.HandlerFunc(s.serve))
-	t.Cleanup(s.Close)
+	t.Cleanup(func() {
+		close(s.over)
+		s.Close()
+	})
 	return s
 }
 
@@ -131,7 +134,10 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 		for i := range 2 {
 			fmt.Fprintln(w, "number", i)
 			w.(http.Flusher).Flush()
-			<-s.next
+			select {
+			case <-s.next:
+			case <-s.over:
+			}
 		}
 		return
 	}
@@ -182,14 +188,13 @@ type bed struct {
 	server *server
 	dir    string
 	cmd    *exec.Cmd
-	stderr *bytes.Buffer
 }
 
 // begin starts killproxy with the faults before "--" and the script after it.
 func begin(t *testing.T, s *server, args ...string) *bed {
 	t.Helper()
 	at := slices.Index(args, "--")
-	b := &bed{t: t, server: s, dir: t.TempDir(), stderr: &bytes.Buffer{}}
+	b := &bed{t: t, server: s, dir: t.TempDir()}
 	all := []string{"as-proxy", "--kubeconfig", s.kubeconfig(t), "--log", b.file("log"),
 		"--summary", b.file("summary"), "--pid-file", b.file("pid")}
 	for _, f := range args[:at] {
@@ -200,16 +205,20 @@ func begin(t *testing.T, s *server, args ...string) *bed {
 	}
 	all = append(all, "--", os.Args[0], "as-client")
 	b.cmd = exec.Command(os.Args[0], append(all, args[at+1:]...)...)
-	stdout, err := os.Create(b.file("stdout"))
-	if err != nil {
-		t.Fatal(err)
+	// Files and not pipes: the client has them too, and waiting must not depend on it.
+	for name, stream := range map[string]*io.Writer{"stdout": &b.cmd.Stdout, "stderr": &b.cmd.Stderr} {
+		file, err := os.Create(b.file(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		*stream = file
 	}
-	defer stdout.Close()
-	b.cmd.Stdout, b.cmd.Stderr = stdout, b.stderr
 	b.cmd.Env = append(os.Environ(), "TMPDIR="+b.dir, "GORACE=atexit_sleep_ms=0")
 	if err := b.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = b.cmd.Process.Kill() })
 	return b
 }
 
@@ -219,13 +228,14 @@ func (b *bed) file(name string) string { return filepath.Join(b.dir, name) }
 func (b *bed) end() outcome {
 	b.t.Helper()
 	_ = b.cmd.Wait()
-	if strings.Contains(b.stderr.String(), "DATA RACE") {
-		b.t.Error(b.stderr.String())
+	stderr := b.read("stderr")
+	if strings.Contains(stderr, "DATA RACE") {
+		b.t.Error(stderr)
 	}
-	o := outcome{code: b.cmd.ProcessState.ExitCode(), output: b.output()}
+	o := outcome{code: b.cmd.ProcessState.ExitCode(), output: b.read("stdout")}
 	text, err := os.ReadFile(b.file("summary"))
 	if err != nil || json.Unmarshal(text, &o.summary) != nil {
-		b.t.Fatalf("no summary: %v %s %s", err, text, b.stderr)
+		b.t.Fatalf("no summary: %v %s %s", err, text, stderr)
 	}
 	for _, line := range b.logLines() {
 		var e entry
@@ -240,29 +250,25 @@ func (b *bed) end() outcome {
 	return o
 }
 
-// output is what the client has printed so far.
-func (b *bed) output() string {
-	text, _ := os.ReadFile(b.file("stdout"))
+// read returns what a file of the run holds so far.
+func (b *bed) read(name string) string {
+	text, _ := os.ReadFile(b.file(name))
 	return string(text)
 }
 
-func (b *bed) logLines() []string {
-	text, _ := os.ReadFile(b.file("log"))
-	return strings.Split(strings.TrimSpace(string(text)), "\n")
-}
+func (b *bed) logLines() []string { return strings.Split(strings.TrimSpace(b.read("log")), "\n") }
 
 // awaitLog waits for a log line that holds the text.
 func (b *bed) awaitLog(part string) {
 	b.t.Helper()
 	eventually(b.t, "the log has "+part, func() bool {
-		return strings.Contains(strings.Join(b.logLines(), "\n"), part)
+		return strings.Contains(b.read("log"), part)
 	})
 }
 
 func (b *bed) pgid() int {
 	b.t.Helper()
-	text, _ := os.ReadFile(b.file("pid"))
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	pid, err := strconv.Atoi(strings.TrimSpace(b.read("pid")))
 	if err != nil {
 		b.t.Fatal(err)
 	}
