@@ -1,1 +1,15 @@
-//! What Refloat touches.
+//! What Refloat touches: clusters, databases, files and the terminal. What it decides is `refloat-core`'s.
+//!
+//! Data flows one way: [`settings`] → [`source`] ([`cluster`]) → [`look`] and [`rescue`] → [`cli`] ([`output`]).
+
+mod backup_file;
+pub mod cli;
+pub mod cluster;
+pub mod error;
+pub mod exit;
+pub mod look;
+pub mod one;
+pub mod output;
+pub mod rescue;
+pub mod settings;
+pub mod source;

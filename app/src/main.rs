@@ -1,2 +1,5 @@
 //! The `refloat` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    refloat::cli::main()
+}

@@ -1,1 +1,13 @@
-//! What Refloat decides.
+//! What Refloat decides, as pure functions over plain data.
+//!
+//! The folder order is the data flow:
+//! [`record`] (what Helm stored) → [`inventory`] (which releases there are, and what ails them) →
+//! [`rescue`] (what would be written, and how it is taken back) → [`report`] (what is shown).
+//!
+//! Nothing in here performs IO, reads a clock, the environment or a random source, or knows Kubernetes clients: the same
+//! input gives byte-identical output. `clippy.toml` beside this crate's manifest forbids the ways out.
+
+pub mod inventory;
+pub mod record;
+pub mod report;
+pub mod rescue;

@@ -1,0 +1,89 @@
+//! `refloat history`: as `helm history`, with broken revisions shown instead of skipped.
+
+use clap::Args;
+use futures::{StreamExt, TryStreamExt, stream};
+use refloat_core::inventory::Row;
+use refloat_core::record::RecordMeta;
+use refloat_core::report::ansic;
+use serde::Serialize;
+
+use super::open;
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::output::{Format, Ui, table};
+use crate::settings::Connection;
+use crate::source::CONCURRENCY;
+
+/// Flags of `history`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  refloat history cart -n shop")]
+pub struct HistoryArgs {
+    /// The release
+    release: String,
+    /// Show at most so many of the newest revisions
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    max: usize,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+}
+
+/// Helm's fields, in Helm's order (Helm 3.22 `cmd/helm/history.go:releaseInfo`); `damage` only where Helm would be silent.
+#[derive(Serialize)]
+struct Entry {
+    revision: u64,
+    updated: String,
+    status: String,
+    chart: String,
+    app_version: String,
+    description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<&'static str>,
+}
+
+impl From<Row> for Entry {
+    fn from(row: Row) -> Self {
+        let missing = || if row.damage.is_some() { "unknown" } else { "MISSING" }.to_owned();
+        Self {
+            revision: row.revision,
+            updated: row.updated.unwrap_or_default(),
+            status: row.status,
+            app_version: if row.chart.is_none() { missing() } else { row.app_version },
+            chart: row.chart.unwrap_or_else(missing),
+            description: row.damage.as_ref().map_or(row.description, |damage| format!("(can't be read: {damage})")),
+            damage: row.damage.map(|damage| damage.code()),
+        }
+    }
+}
+
+/// Runs the command.
+pub async fn run(args: &HistoryArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
+    let source = open(connection).await?;
+    let (_, history, gathered) = source.release(&args.release).await?;
+    let records = gathered.records.as_ref();
+    let first = history.records().len().saturating_sub(args.max);
+    let newest: &[RecordMeta] = history.records().get(first..).unwrap_or_default();
+    let rows: Vec<Option<Row>> = stream::iter(newest)
+        .map(|record| async move {
+            let head = records.head(&record.id).await?;
+            Ok::<_, Failure>(head.and_then(|head| Row::new(record, head.as_ref())))
+        })
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    let entries: Vec<Entry> = rows.into_iter().flatten().map(Entry::from).collect();
+    ui.notes(&gathered.notes)?;
+    match args.output {
+        Format::Json | Format::Yaml => ui.data(args.output, &entries)?,
+        Format::Name => entries.iter().try_for_each(|entry| ui.line(entry.revision))?,
+        Format::Table | Format::Wide => {
+            let rows: Vec<[String; 6]> = entries.into_iter().map(cells).collect();
+            ui.write(&table(Some(["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION"]), &rows))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn cells(entry: Entry) -> [String; 6] {
+    [entry.revision.to_string(), ansic(&entry.updated), entry.status, entry.chart, entry.app_version, entry.description]
+}

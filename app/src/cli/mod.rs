@@ -1,0 +1,131 @@
+//! The command line: what may be typed. One file per command; each turns its flags into calls and the answer into words.
+
+mod demo;
+mod fix;
+mod get;
+mod history;
+mod list;
+mod scan;
+mod status;
+mod undo;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use refloat_core::inventory::ReleaseId;
+
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::output::Ui;
+use crate::settings::Connection;
+use crate::source::Source;
+
+/// Gets stuck Helm releases afloat again and loses nothing on the way.
+///
+/// Without a command it scans: every release that isn't healthy, in all namespaces you may read (-n narrows), with the
+/// reason and the next command to type. Exit code 3 means that something was found.
+#[derive(Debug, Parser)]
+#[command(
+    name = "refloat",
+    version,
+    max_term_width = 120,
+    after_help = "\
+Examples:
+  refloat                                  what is stuck, and why
+  refloat list -A --pending                like helm list, faster
+  refloat status cart -n shop              one release
+  refloat fix cart -n shop --with unlock   let Helm go on from the last deployed revision
+  refloat undo -n shop                     take that back
+  refloat demo                             see it all without a cluster"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    connection: Connection,
+    /// No notes and no progress on stderr
+    #[arg(long, global = true)]
+    quiet: bool,
+    #[command(flatten)]
+    scan: scan::ScanArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List every release that isn't healthy: what, since when, why, next command (the default)
+    Scan(scan::ScanArgs),
+    /// List releases, as helm list does
+    #[command(visible_alias = "ls")]
+    List(list::ListArgs),
+    /// List the revisions of a release, as helm history does
+    #[command(visible_alias = "hist")]
+    History(history::HistoryArgs),
+    /// Show the state of a release, as helm status does
+    Status(status::StatusArgs),
+    /// Show a part of a stored revision, as helm get does
+    #[command(subcommand)]
+    Get(get::GetCommand),
+    /// Carry out a way to get a stuck release going again
+    Fix(fix::FixArgs),
+    /// Take a fix back: the record as it was before, byte for byte
+    Undo(undo::UndoArgs),
+    /// Tell the whole story on an embedded incident; needs no cluster
+    Demo(demo::DemoArgs),
+}
+
+/// Parses the process's arguments, runs the command and gives its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            // A closed pipe is the reader's choice.
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    let mut ui = Ui::stdio(cli.quiet);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            ui.failure(&Failure::new(Exit::Bug, "the async runtime can't be started").because(error));
+            return Exit::Bug.into();
+        }
+    };
+    let exit = runtime.block_on(run(cli, &mut ui)).and_then(|exit| ui.flush().map(|()| exit));
+    runtime.shutdown_background();
+    match exit {
+        Ok(exit) => exit.into(),
+        Err(failure) if failure.broken_pipe => Exit::Ok.into(),
+        Err(failure) => {
+            ui.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+async fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
+    let connection = &cli.connection;
+    match cli.command {
+        None => scan::run(&cli.scan, connection, ui).await,
+        Some(Command::Scan(args)) => scan::run(&args, connection, ui).await,
+        Some(Command::List(args)) => list::run(&args, connection, ui).await,
+        Some(Command::History(args)) => history::run(&args, connection, ui).await,
+        Some(Command::Status(args)) => status::run(&args, connection, ui).await,
+        Some(Command::Get(command)) => get::run(&command, connection, ui).await,
+        Some(Command::Fix(args)) => fix::run(&args, connection, ui).await,
+        Some(Command::Undo(args)) => undo::run(&args, connection, ui).await,
+        Some(Command::Demo(args)) => demo::run(&args, ui).await,
+    }
+}
+
+/// The next thing to type for a release, with its namespace.
+fn typed(words: &str, id: &ReleaseId) -> String {
+    let (verb, rest) = words.split_once(" NAME").unwrap_or((words, ""));
+    format!("{verb} {} -n {}{rest}", id.name, id.namespace)
+}
+
+/// Opens a source that reads one namespace or all.
+async fn open(connection: &Connection) -> Result<Source, Failure> {
+    Source::open(connection).await
+}

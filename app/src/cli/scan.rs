@@ -1,0 +1,191 @@
+//! `refloat`, `refloat scan`: what isn't healthy.
+
+use clap::Args;
+use jiff::Timestamp;
+use refloat_core::inventory::Ailment;
+use refloat_core::report::{age, shortened};
+use serde::Serialize;
+
+use super::{open, typed};
+use crate::cluster::RecordQuery;
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::look::{Examined, examine_all};
+use crate::output::{BAD, Format, GOOD, LITERAL, Ui, paint, table};
+use crate::settings::Connection;
+use crate::source::{Gathered, Source};
+
+/// Flags of `scan`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ScanArgs {
+    /// Scan all namespaces (the default, unless -n is given)
+    #[arg(short = 'A', long)]
+    all_namespaces: bool,
+    /// Show healthy releases that have something worth knowing, too
+    #[arg(long)]
+    all: bool,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+}
+
+/// One unhealthy release in JSON and YAML.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    revision: u64,
+    status: &'a str,
+    since: Option<Timestamp>,
+    age_seconds: Option<i64>,
+    reason: String,
+    findings: Vec<Finding>,
+    next: String,
+}
+
+/// One thing that is wrong.
+#[derive(Serialize)]
+pub(super) struct Finding {
+    code: &'static str,
+    message: String,
+}
+
+impl From<&Ailment> for Finding {
+    fn from(ailment: &Ailment) -> Self {
+        Self { code: ailment.code(), message: ailment.to_string() }
+    }
+}
+
+/// Runs the scan.
+pub async fn run(args: &ScanArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
+    let source = open(connection).await?;
+    let namespace = connection.namespace.as_ref().filter(|_| !args.all_namespaces).map(|_| source.namespace.clone());
+    scan(&source, namespace, args, ui).await
+}
+
+/// Scans a source and shows what it found.
+pub(super) async fn scan(
+    source: &Source,
+    namespace: Option<String>,
+    args: &ScanArgs,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
+    let gathered = source.gather(&RecordQuery { namespace: namespace.clone(), ..RecordQuery::default() }).await?;
+    let examined = examine_all(gathered.records.as_ref(), &gathered.inventory).await?;
+    let now = gathered.records.now().await?;
+    ui.notes(&gathered.notes)?;
+    ui.notes(&strays(&gathered))?;
+    let total = examined.len();
+    let noted = examined.iter().filter(|release| !release.is_unhealthy() && !release.ailments.is_empty()).count();
+    let shown = |release: &Examined| release.is_unhealthy() || (args.all && !release.ailments.is_empty());
+    let found: Vec<Examined> = examined.into_iter().filter(shown).collect();
+    let unhealthy = found.iter().filter(|release| release.is_unhealthy()).count();
+    show(&found, now, args.output, ui, (unhealthy, total, namespace))?;
+    if !args.output.is_data() && noted > 0 && !args.all {
+        ui.say(format!("{noted} healthy ones have something worth knowing: refloat scan --all"))?;
+    }
+    Ok(if unhealthy > 0 || !gathered.inventory.strays.is_empty() { Exit::Found } else { Exit::Ok })
+}
+
+fn strays(gathered: &Gathered) -> Vec<String> {
+    let strays = gathered.inventory.strays.iter();
+    strays
+        .map(|stray| {
+            format!("{} looks like a Helm record, but neither labels nor name tell of which release", stray.id)
+        })
+        .collect()
+}
+
+fn show(
+    found: &[Examined],
+    now: Timestamp,
+    format: Format,
+    ui: &mut Ui,
+    (unhealthy, total, namespace): (usize, usize, Option<String>),
+) -> Result<(), Failure> {
+    match format {
+        Format::Json | Format::Yaml => {
+            let entries: Vec<_> = found.iter().map(|release| entry(release, now)).collect();
+            return ui.data(format, &entries);
+        }
+        Format::Name => return found.iter().try_for_each(|release| ui.line(&release.id)),
+        Format::Table | Format::Wide => {}
+    }
+    let place =
+        namespace.map_or_else(|| "in all namespaces".to_owned(), |namespace| format!("in namespace {namespace}"));
+    ui.line(match (unhealthy, total) {
+        (0, 0) => format!("No Helm release {place}."),
+        (0, 1) => format!("{} The one Helm release {place}.", paint(GOOD, "Healthy:")),
+        (0, _) => format!("{} All {total} Helm releases {place}.", paint(GOOD, "Healthy:")),
+        (1, _) => format!("{} 1 of {total} Helm releases {place}.", paint(BAD, "Needs attention:")),
+        _ => format!("{} {unhealthy} of {total} Helm releases {place}.", paint(BAD, "Need attention:")),
+    })?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    ui.line("")?;
+    let rows: Vec<[String; 8]> = found.iter().map(|release| row(release, now)).collect();
+    let drawn = table(Some(["NAMESPACE", "NAME", "REVISION", "STATUS", "SINCE", "AGE", "REASON", "NEXT"]), &rows);
+    let widest = drawn.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+    if ui.width.is_none_or(|width| widest <= width) {
+        return ui.write(&drawn);
+    }
+    rows.iter().try_for_each(|row| block(row, ui))
+}
+
+/// The same for a narrow terminal: three lines each.
+fn block(
+    [namespace, name, revision, status, since, age, reason, next]: &[String; 8],
+    ui: &mut Ui,
+) -> Result<(), Failure> {
+    let head = paint(crate::output::STRONG, format!("{namespace}/{name}"));
+    ui.line(format!("{head}  revision {revision}  {}  for {age}, since {since}", paint(BAD, status)))?;
+    ui.line(format!("    {reason}"))?;
+    ui.line(format!("    next: {}", paint(LITERAL, next)))
+}
+
+fn row(release: &Examined, now: Timestamp) -> [String; 8] {
+    [
+        release.id.namespace.clone(),
+        release.id.name.clone(),
+        release.revision.to_string(),
+        release.status.clone(),
+        release.since.map_or_else(|| "unknown".to_owned(), |since| since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        release.since.map_or_else(|| "unknown".to_owned(), |since| age(now.duration_since(since))),
+        shortened(&reason(release), 160),
+        next(release),
+    ]
+}
+
+fn entry(release: &Examined, now: Timestamp) -> Entry<'_> {
+    Entry {
+        namespace: &release.id.namespace,
+        name: &release.id.name,
+        revision: release.revision,
+        status: &release.status,
+        since: release.since,
+        age_seconds: release.since.map(|since| now.duration_since(since).as_secs()),
+        reason: reason(release),
+        findings: release.ailments.iter().map(Finding::from).collect(),
+        next: next(release),
+    }
+}
+
+fn reason(release: &Examined) -> String {
+    release.ailments.first().map(ToString::to_string).unwrap_or_default()
+}
+
+/// The command that leads on from the worst ailment.
+pub(super) fn next(release: &Examined) -> String {
+    let words = match release.ailments.first() {
+        Some(Ailment::Interrupted { .. }) => "refloat fix NAME --with unlock",
+        Some(Ailment::Uninstalling { .. }) => "helm uninstall NAME",
+        Some(Ailment::Failed { .. } | Ailment::NewestNotDeployed { .. } | Ailment::NoneDeployed { .. }) => {
+            "refloat history NAME"
+        }
+        Some(Ailment::SeveralDeployed { .. } | Ailment::Gap { .. }) => "refloat history NAME",
+        _ => "refloat status NAME",
+    };
+    typed(words, &release.id)
+}

@@ -1,0 +1,151 @@
+//! `refloat status`: as `helm status`, preceded by what is wrong, if anything is.
+
+use clap::Args;
+use refloat_core::inventory::{Ailment, History, Opened, ReleaseId, examine};
+use refloat_core::record::{Release, StoredRecord};
+use refloat_core::report::{ansic, one_line};
+use serde_json::value::RawValue;
+
+use super::open;
+use super::scan::{Finding, next};
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::look::Examined;
+use crate::one;
+use crate::output::{BAD, Format, LITERAL, Ui, paint};
+use crate::settings::Connection;
+
+/// Flags of `status`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  refloat status cart -n shop\n  refloat status cart -n shop --revision 2 -o json")]
+pub struct StatusArgs {
+    /// The release
+    release: String,
+    /// Show this revision instead of the newest
+    #[arg(long, value_name = "N")]
+    revision: Option<u64>,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+}
+
+/// Runs the command.
+pub async fn run(args: &StatusArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
+    let source = open(connection).await?;
+    let (id, history, gathered, record) = one::find(&source, &args.release, args.revision).await?;
+    ui.notes(&gathered.notes)?;
+    let newest = args.revision.is_none() || history.newest().map(|newest| &newest.id) == Some(&record.meta.id);
+    let findings = if newest { examine(&history, &Opened::read(&record)) } else { Vec::new() };
+    if args.output.is_data() {
+        return data(args, &source, &findings, ui).await;
+    }
+    if args.output == Format::Name {
+        ui.line(&id)?;
+        return Ok(Exit::Ok);
+    }
+    let opened = record.document().and_then(|document| Release::from_document(&document));
+    problems(&id, &history, &record, &findings, ui)?;
+    match opened {
+        Ok(release) => header(&release, ui)?,
+        Err(damage) => {
+            ui.line(format!("NAME: {}\nNAMESPACE: {}", one_line(&id.name), id.namespace))?;
+            ui.line(format!("REVISION: {}", record.meta.revision().unwrap_or_default()))?;
+            ui.line(format!(
+                "STATUS: {} (by its label; the payload can't be read: {damage})",
+                record.meta.status.as_deref().unwrap_or("unknown")
+            ))?;
+            return Ok(Exit::Found);
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Helm's JSON: the release without its chart. Findings, if any, come under a key of their own.
+async fn data(
+    args: &StatusArgs,
+    source: &crate::source::Source,
+    findings: &[Ailment],
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
+    let revision = one::open(source, &args.release, args.revision).await?;
+    let mut members = revision.members()?;
+    members.remove("chart");
+    if !findings.is_empty() {
+        let list: Vec<Finding> = findings.iter().map(Finding::from).collect();
+        let raw = serde_json::value::to_raw_value(&list)
+            .map_err(|error| Failure::new(Exit::Bug, "findings can't be written").because(error))?;
+        members.insert("findings".to_owned(), raw);
+    }
+    if args.output == Format::Yaml {
+        let whole: std::collections::BTreeMap<String, serde_json::Value> = members
+            .iter()
+            .filter_map(|(key, raw): (&String, &Box<RawValue>)| {
+                Some((key.clone(), serde_json::from_str(raw.get()).ok()?))
+            })
+            .collect();
+        ui.data(args.output, &whole)?;
+    } else {
+        ui.data(args.output, &members)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// What is wrong, first, and what to do about it.
+fn problems(
+    id: &ReleaseId,
+    history: &History,
+    record: &StoredRecord,
+    findings: &[Ailment],
+    ui: &mut Ui,
+) -> Result<(), Failure> {
+    for finding in findings {
+        let style = if finding.is_trouble() { BAD } else { crate::output::NOTE };
+        ui.line(format!("{} {}", paint(style, format!("{}:", finding.code())), one_line(&finding.to_string())))?;
+    }
+    if findings.iter().any(Ailment::is_trouble) {
+        let newest = history.newest();
+        let examined = Examined {
+            id: id.clone(),
+            revision: record.meta.revision().unwrap_or_default(),
+            status: record.meta.status.clone().unwrap_or_default(),
+            since: newest.and_then(|newest| newest.written),
+            ailments: findings.to_vec(),
+        };
+        let next = next(&examined);
+        if !next.starts_with("refloat status") {
+            ui.line(format!("next: {}", paint(LITERAL, next)))?;
+        }
+        ui.line("")?;
+    }
+    Ok(())
+}
+
+/// Helm's lines, in Helm's order (Helm 4.3 `pkg/cmd/status.go:statusPrinter.WriteTable`), live resources left out.
+pub(super) fn header(release: &Release, ui: &mut Ui) -> Result<(), Failure> {
+    ui.line(format!("NAME: {}", one_line(&release.name)))?;
+    if let Some(time) = &release.info.last_deployed {
+        ui.line(format!("LAST DEPLOYED: {}", ansic(&time.text)))?;
+    }
+    ui.line(format!(
+        "NAMESPACE: {}\nSTATUS: {}\nREVISION: {}",
+        one_line(&release.namespace),
+        one_line(&release.info.status),
+        release.version
+    ))?;
+    ui.line(format!("DESCRIPTION: {}", one_line(&release.info.description)))?;
+    let tests: Vec<_> = release.hooks.iter().filter(|hook| hook.events.iter().any(|event| event == "test")).collect();
+    if tests.is_empty() {
+        ui.line("TEST SUITE: None")?;
+    }
+    for test in tests {
+        let Some(started) = &test.last_run.started_at else { continue };
+        let ended =
+            test.last_run.completed_at.as_ref().map(|ended| ansic(&ended.text)).unwrap_or_else(|| "not yet".to_owned());
+        ui.line(format!("TEST SUITE:     {}\nLast Started:   {}", one_line(&test.name), ansic(&started.text)))?;
+        ui.line(format!("Last Completed: {ended}\nPhase:          {}", one_line(&test.last_run.phase)))?;
+    }
+    if !release.info.notes.is_empty() {
+        ui.line(format!("NOTES:\n{}", release.info.notes.trim()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `refloat undo`: take a fix back.
+
+use clap::Args;
+
+use super::open;
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::output::{GOOD, LITERAL, STRONG, Ui, paint};
+use crate::rescue::{plan_undo, take_back};
+use crate::settings::Connection;
+use crate::source::Source;
+
+/// Flags of `undo`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  refloat undo -n shop            the namespace's last fix\n  refloat undo 3f9a1c22 -n shop   this one"
+)]
+pub struct UndoArgs {
+    /// The fix, by its id [default: the namespace's last one not taken back]
+    id: Option<String>,
+    /// Don't ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl UndoArgs {
+    /// The last fix, without asking, for the demo.
+    pub(super) fn last() -> Self {
+        Self { id: None, yes: true }
+    }
+}
+
+/// Runs the undo.
+pub async fn run(args: &UndoArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
+    let source = open(connection).await?;
+    undo(&source, args, ui).await
+}
+
+/// Plans, shows, asks, and does it.
+pub(super) async fn undo(source: &Source, args: &UndoArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let undoing = plan_undo(source, args.id.as_deref()).await?;
+    let backup = &undoing.backup;
+    let id = format!("{}/{}", source.namespace, backup.release);
+    ui.say(format!(
+        "{} fix {} of {id}, revision {}: failed → {}",
+        paint(STRONG, "Undo"),
+        backup.id,
+        backup.revision,
+        backup.status
+    ))?;
+    ui.say("  restores the record byte for byte, label included; helm will be locked out again")?;
+    if !args.yes && !ui.confirm(&format!("Put revision {} of {id} back to {}?", backup.revision, backup.status))? {
+        let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
+        return Err(if ui.interactive { failure } else { failure.hint("--yes confirms where nobody can be asked") });
+    }
+    take_back(source, &undoing).await?;
+    ui.line(format!(
+        "{} {id}: revision {} is {} again, as it was before fix {}, read back.",
+        paint(GOOD, "Restored"),
+        backup.revision,
+        backup.status,
+        backup.id
+    ))?;
+    ui.line(format!(
+        "  next     {}",
+        paint(LITERAL, format!("refloat status {} -n {}", backup.release, source.namespace))
+    ))?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,163 @@
+//! Requests to the API server: reads are repeated on passing faults, writes never; every refusal becomes a
+//! [`ClusterError`]; the server's clock is read off its answers.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use backon::{ExponentialBuilder, Retryable};
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use kube::Client;
+use kube::client::Body;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::ClusterError;
+use super::connect::plain;
+
+/// A connection to one API server.
+#[derive(Clone)]
+pub struct Http {
+    client: Client,
+    server: String,
+    namespace: String,
+    clock: Arc<Mutex<Option<(Timestamp, Instant)>>>,
+}
+
+/// A request without its body.
+type Request = http::Request<Vec<u8>>;
+/// An answer whose body hasn't been read.
+pub(super) type Response = http::Response<Body>;
+
+/// The parts of Kubernetes' `Status` that an error needs.
+#[derive(Deserialize, Default)]
+struct Status {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    reason: String,
+}
+
+impl Http {
+    pub(super) fn new(client: Client, server: String, namespace: String) -> Self {
+        Self { client, server, namespace, clock: Arc::default() }
+    }
+
+    /// The namespace of the context.
+    pub fn default_namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The API server's address.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The API server's time, as of its latest answer and carried on by a monotonic clock. Asks for one if there is none.
+    pub async fn now(&self) -> Result<Timestamp, ClusterError> {
+        if let Some(now) = self.clock_now() {
+            return Ok(now);
+        }
+        let request =
+            http::Request::get("/version").body(Vec::new()).map_err(|_| ClusterError::Decode("/version".into()))?;
+        self.send(request, "the server's version").await?;
+        self.clock_now().ok_or_else(|| ClusterError::Decode("the server's version: it carries no Date".into()))
+    }
+
+    fn clock_now(&self) -> Option<Timestamp> {
+        let (date, seen) = (*self.clock.lock().ok()?)?;
+        date.checked_add(SignedDuration::try_from(seen.elapsed()).ok()?).ok()
+    }
+
+    /// Sends a read; repeats it a few times if the server is overloaded or the connection breaks.
+    pub(super) async fn read(&self, request: Request, what: &str) -> Result<Response, ClusterError> {
+        let policy =
+            ExponentialBuilder::default().with_min_delay(Duration::from_millis(200)).with_max_times(3).with_jitter();
+        (|| async { self.send(request.clone(), what).await }).retry(policy).when(is_passing).await
+    }
+
+    /// Sends one request, once.
+    pub(super) async fn send(&self, request: Request, what: &str) -> Result<Response, ClusterError> {
+        let response = self.client.send(request.map(Body::from)).await.map_err(|error| self.transport(&error))?;
+        self.note_date(&response);
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let code = response.status().as_u16();
+        let body = self.bytes(response).await.unwrap_or_else(|_| Vec::new());
+        Err(self.refused(code, &serde_json::from_slice(&body).unwrap_or_else(|_| Status::default()), what))
+    }
+
+    /// Sends a read and gives its body as JSON; `None` if the object isn't there.
+    pub(super) async fn object(&self, request: Request, what: &str) -> Result<Option<Value>, ClusterError> {
+        let response = match self.read(request, what).await {
+            Err(ClusterError::Missing(_)) => return Ok(None),
+            other => other?,
+        };
+        let body = self.bytes(response).await?;
+        serde_json::from_slice(&body).map(Some).map_err(|_| ClusterError::Decode(what.to_owned()))
+    }
+
+    /// Sends a write and gives the object it left.
+    pub(super) async fn write(&self, request: Request, what: &str) -> Result<Value, ClusterError> {
+        let response = self.send(request, what).await?;
+        serde_json::from_slice(&self.bytes(response).await?).map_err(|_| ClusterError::Decode(what.to_owned()))
+    }
+
+    /// The whole body.
+    pub(super) async fn bytes(&self, response: Response) -> Result<Vec<u8>, ClusterError> {
+        let collected = response.into_body().collect().await.map_err(|error| self.transport(&error))?;
+        Ok(collected.to_bytes().into())
+    }
+
+    fn note_date(&self, response: &Response) {
+        let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        if let (Some(date), Ok(mut clock)) = (date, self.clock.lock()) {
+            *clock = Some((date.timestamp(), Instant::now()));
+        }
+    }
+
+    fn refused(&self, code: u16, status: &Status, what: &str) -> ClusterError {
+        let message = refloat_core::report::shortened(&status.message, 400);
+        match code {
+            401 => ClusterError::Unauthorized { server: self.server.clone(), detail: message.to_lowercase() },
+            403 if status.reason == "Forbidden" => ClusterError::Forbidden(message),
+            404 => ClusterError::Missing(what.to_owned()),
+            409 => ClusterError::Conflict(what.to_owned()),
+            504 => ClusterError::Timeout { server: self.server.clone() },
+            _ => ClusterError::Rejected { what: what.to_owned(), code, message },
+        }
+    }
+
+    pub(super) fn transport(&self, error: &dyn std::error::Error) -> ClusterError {
+        let detail = plain(error);
+        let lower = detail.to_lowercase();
+        let server = self.server.clone();
+        if lower.contains("timed out") || lower.contains("deadline has elapsed") {
+            ClusterError::Timeout { server }
+        } else if lower.contains("auth") && (lower.contains("exec") || lower.contains("token")) {
+            ClusterError::Unauthorized { server, detail }
+        } else {
+            ClusterError::Unreachable { server, detail: short_cause(error) }
+        }
+    }
+}
+
+/// Whether asking again may help. A refused connection isn't passing: the user is told at once.
+fn is_passing(error: &ClusterError) -> bool {
+    match error {
+        ClusterError::Rejected { code, .. } => matches!(code, 429 | 500 | 502 | 503),
+        ClusterError::Unreachable { detail, .. } => !detail.contains("refused") && !detail.contains("dns"),
+        _ => false,
+    }
+}
+
+/// The innermost cause, which is the one that says something (`Connection refused`, `certificate has expired`).
+fn short_cause(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    refloat_core::report::shortened(&last.to_string().to_lowercase(), 200)
+}

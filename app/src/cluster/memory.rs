@@ -1,0 +1,134 @@
+//! A cluster in memory, for the demo and for tests of what stands above: resource versions, conflicts and backups behave as
+//! on the API server.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use refloat_core::record::{Damage, Driver, Guard, Head, RecordId, RecordMeta, StoredRecord};
+use refloat_core::rescue::Backup;
+use serde_json::Value;
+
+use super::{BackupEntry, Backups, ClusterError, ReadRecords, RecordQuery, WriteRecords};
+
+/// Records and backups held in memory, under a clock that stands still.
+pub struct MemoryCluster {
+    driver: Driver,
+    now: Timestamp,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    records: Vec<StoredRecord>,
+    backups: Vec<(String, Backup, Option<Timestamp>)>,
+    writes: u64,
+}
+
+impl MemoryCluster {
+    /// Holds these records, at this time.
+    pub fn new(driver: Driver, records: Vec<StoredRecord>, now: Timestamp) -> Self {
+        Self { driver, now, state: Mutex::new(State { records, ..State::default() }) }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, ClusterError> {
+        self.state
+            .lock()
+            .map(|mut state| work(&mut state))
+            .map_err(|_| ClusterError::Setting("the cluster in memory broke".into()))
+    }
+}
+
+#[async_trait]
+impl ReadRecords for MemoryCluster {
+    fn driver(&self) -> Driver {
+        self.driver
+    }
+
+    async fn list(&self, query: &RecordQuery) -> Result<Vec<RecordMeta>, ClusterError> {
+        let wanted = |meta: &RecordMeta| {
+            query.namespace.as_ref().is_none_or(|namespace| meta.id.namespace == *namespace)
+                && query.release.as_deref().is_none_or(|release| meta.release() == Some(release))
+                && (query.statuses.is_empty() || meta.status().is_some_and(|status| query.statuses.contains(&status)))
+        };
+        self.with(|state| state.records.iter().map(|record| record.meta.clone()).filter(wanted).collect())
+    }
+
+    async fn head(&self, id: &RecordId) -> Result<Option<Result<Head, Damage>>, ClusterError> {
+        Ok(self.get(id).await?.map(|record| record.head()))
+    }
+
+    async fn get(&self, id: &RecordId) -> Result<Option<StoredRecord>, ClusterError> {
+        self.with(|state| state.records.iter().find(|record| record.meta.id == *id).cloned())
+    }
+
+    async fn now(&self) -> Result<Timestamp, ClusterError> {
+        Ok(self.now)
+    }
+}
+
+#[async_trait]
+impl WriteRecords for MemoryCluster {
+    async fn replace(&self, record: &StoredRecord) -> Result<Guard, ClusterError> {
+        let now = self.now;
+        self.with(|state| {
+            let id = &record.meta.id;
+            let stored = state.records.iter_mut().find(|stored| stored.meta.id == *id);
+            let stored = stored.ok_or_else(|| ClusterError::Missing(id.to_string()))?;
+            if stored.meta.guard != record.meta.guard {
+                return Err(ClusterError::Conflict(id.to_string()));
+            }
+            state.writes += 1;
+            *stored = record.clone();
+            stored.meta.written = Some(now);
+            stored.meta.guard.version = format!("{}.{}", record.meta.guard.version, state.writes);
+            if let Some(metadata) = stored.object.get_mut("metadata").and_then(Value::as_object_mut) {
+                metadata.insert("resourceVersion".into(), stored.meta.guard.version.clone().into());
+            }
+            Ok(stored.meta.guard.clone())
+        })?
+    }
+}
+
+#[async_trait]
+impl Backups for MemoryCluster {
+    async fn store(&self, namespace: &str, backup: &Backup) -> Result<(), ClusterError> {
+        self.with(|state| {
+            if state.backups.iter().any(|(place, kept, _)| place == namespace && kept.id == backup.id) {
+                return Err(ClusterError::Conflict(format!("backup {}", backup.id)));
+            }
+            state.backups.push((namespace.to_owned(), backup.clone(), None));
+            Ok(())
+        })?
+    }
+
+    async fn list(&self, namespace: &str) -> Result<Vec<BackupEntry>, ClusterError> {
+        self.with(|state| {
+            let mine = state.backups.iter().rev().filter(|(place, ..)| place == namespace);
+            mine.map(|(_, backup, undone)| BackupEntry {
+                id: backup.id.clone(),
+                release: backup.release.clone(),
+                taken_at: backup.taken_at,
+                undone: undone.is_some(),
+            })
+            .collect()
+        })
+    }
+
+    async fn load(&self, namespace: &str, id: &str) -> Result<Option<Backup>, ClusterError> {
+        self.with(|state| {
+            let mut found = state.backups.iter().filter(|(place, backup, _)| place == namespace && backup.id == id);
+            found.next().map(|(_, backup, _)| backup.clone())
+        })
+    }
+
+    async fn mark_undone(&self, namespace: &str, id: &str, at: Timestamp) -> Result<(), ClusterError> {
+        self.with(|state| {
+            for (place, backup, undone) in &mut state.backups {
+                if place == namespace && backup.id == id {
+                    *undone = Some(at);
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! The cluster: the only place that talks to Kubernetes or a database.
+//!
+//! Reading and writing are separate traits, so what only decides can't write, by type. Errors come as [`ClusterError`],
+//! which tells "not there" from "may not see". Nothing above this folder knows a Kubernetes client.
+
+mod backups;
+mod connect;
+mod error;
+mod http;
+mod kube_records;
+mod memory;
+mod objects;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use refloat_core::record::{Damage, Driver, Guard, Head, RecordId, RecordMeta, Status, StoredRecord};
+use refloat_core::rescue::Backup;
+
+pub use backups::*;
+pub use connect::*;
+pub use error::*;
+pub use http::*;
+pub use kube_records::*;
+pub use memory::*;
+pub use objects::*;
+
+/// Which records to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordQuery {
+    /// One namespace, or all of them.
+    pub namespace: Option<String>,
+    /// One release, or all of them.
+    pub release: Option<String>,
+    /// Statuses by label, or all of them. A query by status shows what Helm's labels say and no records that lack them.
+    pub statuses: Vec<Status>,
+}
+
+/// Reads Helm's records, whatever holds them.
+#[async_trait]
+pub trait ReadRecords: Send + Sync {
+    /// What holds them.
+    fn driver(&self) -> Driver;
+    /// Lists metadata only: no payload is read.
+    async fn list(&self, query: &RecordQuery) -> Result<Vec<RecordMeta>, ClusterError>;
+    /// Reads the head of one payload; `None` if the record is gone.
+    async fn head(&self, id: &RecordId) -> Result<Option<Result<Head, Damage>>, ClusterError>;
+    /// Reads one record whole; `None` if it is gone.
+    async fn get(&self, id: &RecordId) -> Result<Option<StoredRecord>, ClusterError>;
+    /// The time by the clock of whoever stamps the records.
+    async fn now(&self) -> Result<Timestamp, ClusterError>;
+}
+
+/// Changes Helm's records.
+#[async_trait]
+pub trait WriteRecords: ReadRecords {
+    /// Replaces a record whole, if it still is what its guard says; gives the new guard. A lost race is
+    /// [`ClusterError::Conflict`] and writes nothing.
+    async fn replace(&self, record: &StoredRecord) -> Result<Guard, ClusterError>;
+}
+
+/// Keeps backups where every machine finds them.
+#[async_trait]
+pub trait Backups: Send + Sync {
+    /// Stores one; a second of the same id is an error.
+    async fn store(&self, namespace: &str, backup: &Backup) -> Result<(), ClusterError>;
+    /// Those of a namespace that haven't been taken back, newest first, without their contents.
+    async fn list(&self, namespace: &str) -> Result<Vec<BackupEntry>, ClusterError>;
+    /// One by its id, contents and all.
+    async fn load(&self, namespace: &str, id: &str) -> Result<Option<Backup>, ClusterError>;
+    /// Notes that it was taken back. It is kept.
+    async fn mark_undone(&self, namespace: &str, id: &str, at: Timestamp) -> Result<(), ClusterError>;
+}
+
+/// A backup as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupEntry {
+    /// The fix's id.
+    pub id: String,
+    /// The release it changed.
+    pub release: String,
+    /// When.
+    pub taken_at: Timestamp,
+    /// Whether it was taken back.
+    pub undone: bool,
+}

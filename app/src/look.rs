@@ -1,0 +1,115 @@
+//! Looking: from a source to what a command shows. Opens no more payloads than the answer needs, several at once.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use refloat_core::inventory::{
+    Ailment, History, Inventory, ListOptions, Opened, ReleaseId, Row, examine, listed, wanted,
+};
+use refloat_core::record::{Damage, RecordMeta, Status};
+
+use crate::cluster::{ReadRecords, RecordQuery};
+use crate::error::Failure;
+use crate::source::{CONCURRENCY, Gathered, Source};
+
+/// Statuses that few releases have, so that asking the server for them alone pays.
+const RARE: [Status; 4] =
+    [Status::PendingInstall, Status::PendingUpgrade, Status::PendingRollback, Status::Uninstalling];
+/// Beyond so many matches, one list of everything costs less than a list per match.
+const FEW: usize = 50;
+
+/// Gathers what a list needs. For rare statuses alone, only the releases that have such a record.
+pub async fn gather_for(
+    source: &Source,
+    namespace: Option<String>,
+    options: &ListOptions,
+) -> Result<Gathered, Failure> {
+    let all = RecordQuery { namespace, ..RecordQuery::default() };
+    let rare = !options.statuses.is_empty() && options.statuses.iter().all(|status| RARE.contains(status));
+    if !rare {
+        return source.gather(&all).await;
+    }
+    let narrowed = source.gather(&RecordQuery { statuses: options.statuses.clone(), ..all.clone() }).await?;
+    if narrowed.inventory.releases.len() > FEW {
+        return source.gather(&all).await;
+    }
+    // A pending record is what the release is in only if nothing newer stands above it.
+    let histories: Vec<Vec<RecordMeta>> = stream::iter(narrowed.inventory.releases.into_keys())
+        .map(|id| {
+            let query = RecordQuery { namespace: Some(id.namespace), release: Some(id.name), statuses: Vec::new() };
+            let records = narrowed.records.clone();
+            async move { records.list(&query).await }
+        })
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    Ok(Gathered { inventory: histories.into_iter().flatten().collect(), ..narrowed })
+}
+
+/// Opens the heads that a list shows; gives its lines.
+pub async fn rows(
+    records: &dyn ReadRecords,
+    inventory: &Inventory,
+    options: &ListOptions,
+) -> Result<Vec<Row>, Failure> {
+    let shown: Vec<Option<Row>> = stream::iter(wanted(inventory, options))
+        .map(|record| async move {
+            // A record that went away since it was listed is no longer there to show.
+            let head = records.head(&record.id).await?;
+            Ok::<_, Failure>(head.and_then(|head| Row::new(record, head.as_ref())))
+        })
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    Ok(listed(shown.into_iter().flatten().collect(), options))
+}
+
+/// One release as `scan` sees it.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    /// Which.
+    pub id: ReleaseId,
+    /// Its newest revision.
+    pub revision: u64,
+    /// The payload's status, or the label's.
+    pub status: String,
+    /// When the newest record was last written, by the server's clock.
+    pub since: Option<Timestamp>,
+    /// What is wrong with it, worst first.
+    pub ailments: Vec<Ailment>,
+}
+
+impl Examined {
+    /// Whether anything is wrong that isn't just worth knowing.
+    pub fn is_unhealthy(&self) -> bool {
+        self.ailments.iter().any(Ailment::is_trouble)
+    }
+}
+
+/// Opens the newest payload of every release to its end and examines the release. Memory is bounded by how many are open at once.
+pub async fn examine_all(records: &dyn ReadRecords, inventory: &Inventory) -> Result<Vec<Examined>, Failure> {
+    let all: Vec<Option<Examined>> = stream::iter(&inventory.releases)
+        .map(|(id, history)| async move { examine_one(records, id, history).await })
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+/// The same for one release; `None` if it went away meanwhile.
+pub async fn examine_one(
+    records: &dyn ReadRecords,
+    id: &ReleaseId,
+    history: &History,
+) -> Result<Option<Examined>, Failure> {
+    let Some(newest) = history.newest() else { return Ok(None) };
+    let Some(record) = records.get(&newest.id).await? else { return Ok(None) };
+    let opened: Result<Opened, Damage> = Opened::read(&record);
+    let status = opened.as_ref().map_or_else(|_| newest.status.clone(), |opened| Some(opened.status.clone()));
+    Ok(Some(Examined {
+        id: id.clone(),
+        revision: newest.revision().unwrap_or_default(),
+        status: status.unwrap_or_else(|| Status::Unknown.to_string()),
+        since: newest.written.or(newest.created),
+        ailments: examine(history, &opened),
+    }))
+}

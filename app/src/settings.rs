@@ -1,0 +1,110 @@
+//! Flags and environment, merged once. Nothing below the command line looks at either again.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use refloat_core::record::Driver;
+
+use crate::cluster::ConnectOptions;
+use crate::error::Failure;
+
+/// Flags every command takes: kubectl's and Helm's own names.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct Connection {
+    /// Namespace of the release [default: the context's]
+    #[arg(short, long, global = true, env = "HELM_NAMESPACE", hide_env = true, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Kubeconfig context
+    #[arg(
+        long,
+        visible_alias = "kube-context",
+        global = true,
+        env = "HELM_KUBECONTEXT",
+        hide_env = true,
+        value_name = "NAME"
+    )]
+    pub context: Option<String>,
+    /// User to impersonate
+    #[arg(
+        long = "as",
+        visible_alias = "kube-as-user",
+        global = true,
+        env = "HELM_KUBEASUSER",
+        hide_env = true,
+        value_name = "USER"
+    )]
+    pub as_user: Option<String>,
+    /// Group to impersonate; may be given more than once
+    #[arg(long = "as-group", visible_alias = "kube-as-group", global = true, value_name = "GROUP")]
+    pub as_groups: Vec<String>,
+    /// Where Helm keeps its records: secret, configmap or sql [default: $HELM_DRIVER, else whichever holds records]
+    #[arg(long, global = true, env = "HELM_DRIVER", hide_env = true, value_name = "DRIVER")]
+    pub driver: Option<String>,
+    /// PostgreSQL address for the sql driver
+    #[arg(
+        long,
+        global = true,
+        env = "HELM_DRIVER_SQL_CONNECTION_STRING",
+        hide_env_values = true,
+        hide = true,
+        value_name = "DSN"
+    )]
+    pub sql_connection: Option<String>,
+    /// How long to wait for one answer, in seconds
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    pub request_timeout: Option<Duration>,
+}
+
+/// Takes `30` or `30s`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text);
+    match number.parse() {
+        Ok(0) | Err(_) => Err("give a number of seconds, such as 30 or 30s".to_owned()),
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+impl Connection {
+    /// The driver asked for; `None` to find out. Helm's words, and Helm's error for others.
+    pub fn driver(&self) -> Result<Option<Driver>, Failure> {
+        match self.driver.as_deref() {
+            None | Some("") => Ok(None),
+            Some("memory") => Err(Failure::usage(
+                "the memory driver's records live only inside one Helm process; nothing else can read them",
+            )),
+            Some(word) => Driver::parse(word).map(Some).ok_or_else(|| {
+                Failure::usage(format!("unknown driver \"{word}\"")).hint("Helm has secret, configmap and sql")
+            }),
+        }
+    }
+
+    /// How to connect.
+    pub fn options(&self) -> ConnectOptions {
+        ConnectOptions {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone().filter(|context| !context.is_empty()),
+            as_user: self.as_user.clone().filter(|user| !user.is_empty()),
+            as_groups: self.as_groups.clone(),
+            timeout: self.request_timeout,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drivers_are_helms_words() {
+        let driver = |word: &str| Connection { driver: Some(word.into()), ..Connection::default() }.driver();
+        assert_eq!(driver("configmaps").unwrap(), Some(Driver::ConfigMap));
+        assert_eq!(driver("").unwrap(), None);
+        assert_eq!(driver("SQL").unwrap_err().message, "unknown driver \"SQL\"");
+        assert!(driver("memory").is_err());
+    }
+}

@@ -1,0 +1,170 @@
+//! Where the records are: which driver, which namespaces, and what was left out because it may not be read.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use refloat_core::inventory::{History, Inventory, ReleaseId};
+use refloat_core::record::{Driver, RecordMeta};
+
+use crate::cluster::{
+    Backups, ClusterError, Http, KubeBackups, KubeRecords, ReadRecords, RecordQuery, WriteRecords, connect, namespaces,
+};
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::settings::Connection;
+
+/// How many requests run at once: enough to hide latency, few enough not to crowd an API server in trouble.
+pub const CONCURRENCY: usize = 8;
+
+/// Everything a command needs from the outside.
+#[derive(Clone)]
+pub struct Source {
+    /// The records, in the order in which drivers are tried.
+    records: Vec<Arc<dyn WriteRecords>>,
+    /// Where backups are kept.
+    pub backups: Arc<dyn Backups>,
+    /// The API server, if there is one.
+    http: Option<Http>,
+    /// The namespace of commands that name none.
+    pub namespace: String,
+}
+
+/// Records found, and what to tell about how.
+pub struct Gathered {
+    /// The driver that holds them.
+    pub records: Arc<dyn WriteRecords>,
+    /// The releases.
+    pub inventory: Inventory,
+    /// What was left out, or chosen by itself.
+    pub notes: Vec<String>,
+}
+
+impl Source {
+    /// Takes the flags; gives the source, having asked nothing yet but a database's greeting.
+    pub async fn open(connection: &Connection) -> Result<Self, Failure> {
+        let driver = connection.driver()?;
+        let http = connect(&connection.options()).await?;
+        let mut records: Vec<Arc<dyn WriteRecords>> = Vec::new();
+        if matches!(driver, None | Some(Driver::Secret)) {
+            records.push(Arc::new(KubeRecords::secrets(http.clone())));
+        }
+        if matches!(driver, None | Some(Driver::ConfigMap)) {
+            records.push(Arc::new(KubeRecords::configmaps(http.clone())));
+        }
+        match (driver, &connection.sql_connection) {
+            (Some(Driver::Sql), None) => {
+                let missing = "the sql driver needs HELM_DRIVER_SQL_CONNECTION_STRING";
+                return Err(Failure::usage(missing)
+                    .hint("it is the one Helm itself uses, such as postgresql://user:password@host/database"));
+            }
+            //SQL (None | Some(Driver::Sql), Some(dsn)) => records.push(Arc::new(SqlRecords::new(dsn)?)),
+            _ => {}
+        }
+        let namespace = connection
+            .namespace
+            .clone()
+            .filter(|n| !n.is_empty())
+            .unwrap_or_else(|| http.default_namespace().to_owned());
+        Ok(Self { records, backups: Arc::new(KubeBackups::new(http.clone())), http: Some(http), namespace })
+    }
+
+    /// A source over one cluster held in memory.
+    pub fn memory<C: WriteRecords + Backups + 'static>(cluster: Arc<C>) -> Self {
+        Self { records: vec![cluster.clone()], backups: cluster, http: None, namespace: "default".to_owned() }
+    }
+
+    /// Lists what the query asks for with the first driver that has any of it.
+    pub async fn gather(&self, query: &RecordQuery) -> Result<Gathered, Failure> {
+        let mut first = None;
+        for records in &self.records {
+            let (metas, mut notes) = self.readable(records.as_ref(), query).await?;
+            let found = !metas.is_empty();
+            if found && first.is_some() {
+                notes.push(format!("no records in Secrets: showing the {} driver's", records.driver()));
+            }
+            let gathered = Gathered { records: records.clone(), inventory: metas.into_iter().collect(), notes };
+            if found {
+                return Ok(gathered);
+            }
+            first.get_or_insert(gathered);
+        }
+        first.ok_or_else(|| Failure::new(Exit::Bug, "no driver to read records with"))
+    }
+
+    /// One release's history, and the driver that holds it.
+    pub async fn release(&self, name: &str) -> Result<(ReleaseId, History, Gathered), Failure> {
+        let id = ReleaseId { namespace: self.namespace.clone(), name: name.to_owned() };
+        let query =
+            RecordQuery { namespace: Some(id.namespace.clone()), release: Some(id.name.clone()), statuses: Vec::new() };
+        let mut gathered = self.gather(&query).await?;
+        match gathered.inventory.releases.remove(&id) {
+            Some(history) => Ok((id, history, gathered)),
+            None => {
+                Err(Failure::new(Exit::Usage, format!("release \"{name}\" not found in namespace {}", id.namespace))
+                    .hint("refloat list -A shows every release; -n names another namespace"))
+            }
+        }
+    }
+
+    /// The same, of a named driver, gone or not.
+    pub async fn release_of(
+        &self,
+        namespace: &str,
+        name: &str,
+        driver: Driver,
+    ) -> Result<(ReleaseId, History, Gathered), Failure> {
+        let id = ReleaseId { namespace: namespace.to_owned(), name: name.to_owned() };
+        let records = self.records.iter().find(|records| records.driver() == driver).ok_or_else(|| {
+            Failure::usage(format!("the fix was made with the {driver} driver"))
+                .hint(format!("--driver {driver} looks there"))
+        })?;
+        let narrowed = Self { records: vec![records.clone()], ..self.clone() };
+        let query =
+            RecordQuery { namespace: Some(id.namespace.clone()), release: Some(id.name.clone()), statuses: Vec::new() };
+        let mut gathered = narrowed.gather(&query).await?;
+        let history = gathered.inventory.releases.remove(&id).unwrap_or_default();
+        Ok((id, history, gathered))
+    }
+
+    /// Lists; where all namespaces together are forbidden, lists those that may be read, one by one, and says so.
+    async fn readable(
+        &self,
+        records: &dyn ReadRecords,
+        query: &RecordQuery,
+    ) -> Result<(Vec<RecordMeta>, Vec<String>), Failure> {
+        let denied = match (records.list(query).await, &self.http) {
+            (Err(ClusterError::Forbidden(denied)), Some(http)) if query.namespace.is_none() => (denied, http),
+            (other, _) => return Ok((other?, Vec::new())),
+        };
+        let (candidates, complete) = match namespaces(denied.1).await {
+            Ok(names) => (names, true),
+            Err(ClusterError::Forbidden(_)) => (vec![self.namespace.clone()], false),
+            Err(error) => return Err(error.into()),
+        };
+        let tried = candidates.len();
+        let lists: Vec<_> = stream::iter(candidates)
+            .map(|namespace| async move {
+                let narrowed = RecordQuery { namespace: Some(namespace.clone()), ..query.clone() };
+                match records.list(&narrowed).await {
+                    Ok(metas) => Ok(Some((namespace, metas))),
+                    Err(ClusterError::Forbidden(_)) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            })
+            .buffered(CONCURRENCY)
+            .try_filter_map(|found| async { Ok(found) })
+            .try_collect()
+            .await?;
+        if lists.is_empty() {
+            return Err(ClusterError::Forbidden(denied.0).into());
+        }
+        let names: Vec<_> = lists.iter().map(|(namespace, _)| namespace.as_str()).collect();
+        let of = if complete {
+            format!("{} of {tried} namespaces", names.len())
+        } else {
+            "the context's namespace only".to_owned()
+        };
+        let note = format!("you may not list records in all namespaces: this covers {of} ({})", names.join(", "));
+        Ok((lists.into_iter().flat_map(|(_, metas)| metas).collect(), vec![note]))
+    }
+}

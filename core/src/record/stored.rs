@@ -1,0 +1,205 @@
+//! One record whole: the stored object as the driver gave it, payload included.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::{
+    DEFAULT_LIMIT, Damage, Document, Driver, Guard, Head, HeadReader, InfoEdit, Progress, RecordId, RecordMeta,
+    SYSTEM_LABELS, decode, encode,
+};
+
+/// What Kubernetes allows the values of one Secret or ConfigMap to sum up to, in bytes
+/// (Kubernetes 1.35 `pkg/apis/core/types.go:MaxSecretSize`).
+pub const MAX_STORED: usize = 1 << 20;
+
+/// A record as its driver holds it. The object is kept as served, so that a write changes only what it means to change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredRecord {
+    /// Address, labels, guard.
+    pub meta: RecordMeta,
+    /// The Kubernetes object, or the SQL row with its columns as fields and `labels` beside them.
+    pub object: Value,
+}
+
+/// Why a record couldn't be changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EditError {
+    /// The payload is broken.
+    #[error("the payload can't be edited: {0}")]
+    Damaged(#[from] Damage),
+    /// The new payload wouldn't fit.
+    #[error("the changed record would take {size} bytes, more than the {MAX_STORED} that Kubernetes stores")]
+    TooBig {
+        /// Bytes it would take.
+        size: usize,
+    },
+    /// The stored object has no place for it.
+    #[error("the stored object has no {0}")]
+    Malformed(&'static str),
+}
+
+impl StoredRecord {
+    /// Takes a Kubernetes Secret or ConfigMap as the API serves it. Gives `None` if it has no name or namespace.
+    pub fn from_object(driver: Driver, object: Value) -> Option<Self> {
+        let metadata: ObjectMeta = serde_json::from_value(object.get("metadata")?.clone()).ok()?;
+        let record_type = object.get("type").and_then(Value::as_str).map(str::to_owned);
+        Some(Self { meta: metadata.into_record(driver, record_type), object })
+    }
+
+    /// The payload's text as Helm wrote it: base64 of gzip of JSON, without the API's own base64 layer.
+    pub fn inner(&self) -> Result<Vec<u8>, Damage> {
+        let text = match self.meta.id.driver {
+            Driver::Secret | Driver::ConfigMap => self.object.get("data").and_then(|data| data.get("release")),
+            Driver::Sql => self.object.get("body"),
+        };
+        let text = text.and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or(Damage::Empty)?;
+        match self.meta.id.driver {
+            Driver::Secret => STANDARD.decode(text).map_err(|_| Damage::NotBase64 { at: 0 }),
+            Driver::ConfigMap | Driver::Sql => Ok(text.as_bytes().to_vec()),
+        }
+    }
+
+    /// Opens the payload.
+    pub fn document(&self) -> Result<Document, Damage> {
+        Document::parse(decode(&self.inner()?, DEFAULT_LIMIT)?)
+    }
+
+    /// Reads what an overview needs.
+    pub fn head(&self) -> Result<Head, Damage> {
+        let mut reader = HeadReader::new(DEFAULT_LIMIT);
+        match reader.push(&self.inner()?)? {
+            Progress::Done(head) => Ok(head),
+            Progress::NeedMore => reader.finish(),
+        }
+    }
+
+    /// Whether the API server refuses every change of its data (`immutable: true`).
+    pub fn is_immutable(&self) -> bool {
+        self.object.get("immutable").and_then(Value::as_bool) == Some(true)
+    }
+
+    /// Gives the record with `info.*` edited and the status label brought in line, everything else untouched.
+    pub fn edited(&self, edit: &InfoEdit) -> Result<Self, EditError> {
+        let inner = encode(self.document()?.edit(edit)?.bytes());
+        if self.meta.id.driver != Driver::Sql && inner.len() > MAX_STORED {
+            return Err(EditError::TooBig { size: inner.len() });
+        }
+        let mut changed = self.clone();
+        let status = edit.status.map(|status| status.as_str().to_owned());
+        match self.meta.id.driver {
+            Driver::Sql => {
+                *field(&mut changed.object, "/body", "body")? = inner.into();
+                if let Some(status) = &status {
+                    *field(&mut changed.object, "/status", "status")? = status.clone().into();
+                }
+            }
+            driver => {
+                let text = if driver == Driver::Secret { STANDARD.encode(&inner) } else { inner };
+                *field(&mut changed.object, "/data/release", "data.release")? = text.into();
+                if let Some(status) = &status {
+                    let metadata = field(&mut changed.object, "/metadata", "metadata")?;
+                    set_label(metadata, "status", status)?;
+                }
+            }
+        }
+        if status.is_some() {
+            changed.meta.status = status;
+        }
+        Ok(changed)
+    }
+
+    /// A digest of what undo must find as a fix left it: payload text and every label, in hex.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.inner().unwrap_or_else(|damage| damage.code().as_bytes().to_vec()));
+        for (key, value) in self.stored_labels() {
+            hash.update([0]);
+            hash.update(key);
+            hash.update([0]);
+            hash.update(value);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn stored_labels(&self) -> BTreeMap<String, String> {
+        let labels = match self.meta.id.driver {
+            Driver::Sql => return self.row_labels(),
+            _ => self.object.pointer("/metadata/labels").and_then(Value::as_object),
+        };
+        labels
+            .into_iter()
+            .flatten()
+            .map(|(k, v)| (k.clone(), v.as_str().map_or_else(|| v.to_string(), str::to_owned)))
+            .collect()
+    }
+
+    fn row_labels(&self) -> BTreeMap<String, String> {
+        ["name", "owner", "status", "version"]
+            .into_iter()
+            .filter_map(|column| Some((column.to_owned(), self.object.get(column)?.to_string())))
+            .collect()
+    }
+}
+
+fn field<'a>(object: &'a mut Value, pointer: &str, name: &'static str) -> Result<&'a mut Value, EditError> {
+    object.pointer_mut(pointer).ok_or(EditError::Malformed(name))
+}
+
+fn set_label(metadata: &mut Value, key: &str, value: &str) -> Result<(), EditError> {
+    let metadata = metadata.as_object_mut().ok_or(EditError::Malformed("metadata"))?;
+    let labels = metadata.entry("labels").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    labels.as_object_mut().ok_or(EditError::Malformed("metadata.labels"))?.insert(key.to_owned(), value.into());
+    Ok(())
+}
+
+/// The part of Kubernetes' object metadata that a record is known by.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectMeta {
+    name: String,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    uid: String,
+    #[serde(default)]
+    resource_version: String,
+    creation_timestamp: Option<Timestamp>,
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    managed_fields: Option<Vec<ManagedFields>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct ManagedFields {
+    time: Option<Timestamp>,
+}
+
+impl ObjectMeta {
+    /// Gives the record these metadata describe.
+    pub fn into_record(self, driver: Driver, record_type: Option<String>) -> RecordMeta {
+        let mut labels = self.labels.unwrap_or_default();
+        let [name, owner, status, revision] = ["name", "owner", "status", "version"].map(|key| labels.remove(key));
+        labels.retain(|key, _| !SYSTEM_LABELS.contains(&key.as_str()));
+        let written = self.managed_fields.into_iter().flatten().filter_map(|entry| entry.time).max();
+        RecordMeta {
+            id: RecordId { driver, namespace: self.namespace, key: self.name },
+            guard: Guard { uid: self.uid, version: self.resource_version },
+            name,
+            owner,
+            status,
+            revision,
+            custom: labels,
+            record_type,
+            created: self.creation_timestamp,
+            written: written.or(self.creation_timestamp),
+        }
+    }
+}
