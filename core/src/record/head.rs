@@ -194,3 +194,126 @@ impl HeadReader {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::encode;
+    use super::*;
+
+    const HEAD: &str = r#"{"name":"web","info":{"first_deployed":"2026-08-01T10:00:00Z","deleted":"","description":"a\u003cb","status":"failed","notes":"}]\"{"},"chart":{"metadata":{"name":"c","version":"1.0.0","appVersion":"2"}"#;
+
+    fn head() -> Head {
+        Head {
+            name: "web".into(),
+            has_info: true,
+            status: Some("failed".into()),
+            description: Some("a<b".into()),
+            first_deployed: Some("2026-08-01T10:00:00Z".into()),
+            chart_name: Some("c".into()),
+            chart_version: Some("1.0.0".into()),
+            app_version: Some("2".into()),
+            ..Head::default()
+        }
+    }
+
+    fn small(json: &str) -> Result<Head, Damage> {
+        Head::from_json(json.as_bytes())
+    }
+
+    #[test]
+    fn the_rest_of_the_payload_doesnt_matter() {
+        assert_eq!(small(HEAD).unwrap(), head());
+        assert_eq!(small(&format!("{HEAD} garbage")).unwrap(), head());
+        let mut reader = HeadReader::default();
+        let long = format!("{HEAD},\"templates\":[\"{}\"]}}}}", "0123456789".repeat(100_000));
+        let inner = encode(long.as_bytes());
+        assert_eq!(reader.push(&inner.as_bytes()[..STEP]), Ok(Progress::Done(head())));
+        assert_eq!(reader.push(b"???"), Ok(Progress::Done(head())), "what follows is not even looked at");
+        assert_eq!(reader.finish().unwrap(), head());
+    }
+
+    #[test]
+    fn order_blanks_and_nulls_dont_matter() {
+        let table = [
+            (
+                r#"{"chart":{"templates":[{"a":"]"}],"values":{"name":"x"},"metadata":{"name":"c"}},"x":[{"info":1}],"info":{"status":"s"},"name":"n"}"#,
+                "n s c",
+            ),
+            (
+                "\n{ \"name\" : \"n\" ,\t\"info\" : { \"status\" : \"s\" } , \"chart\" : { \"metadata\" : { \"name\" : \"c\" } } } ",
+                "n s c",
+            ),
+            (r#"{"info":{"status":"s"},"chart":{"metadata":null,"templates":[]},"version":1}"#, " s -"),
+            (r#"{"name":"n","info":{"status":"s"},"chart":null,"version":1}"#, "n s -"),
+            (r#"{"name":"n","info":{"status":"s"},"chart":{},"version":1}"#, "n s -"),
+            (r#"{"NAME":"n","\u0069nfo":{"Status":"s"},"chart":{"metaData":{"naMe":"c"}}}"#, "n s c"),
+            (r#"{"info":{"status":"s","x":1},"info":{"status":null},"name":"m","name":"n","name":null}"#, "n s -"),
+            (r#"{"info":{"status":"s"},"info":null}"#, " none -"),
+            (r#"{"a":5,"b":true,"c":[1,2] ,"d":-1.5e3}"#, " none -"),
+            ("{}", " none -"),
+        ];
+        for (json, expected) in table {
+            let head = small(json).unwrap();
+            let status = if head.has_info { head.status.unwrap_or_default() } else { "none".into() };
+            let read = format!("{} {status} {}", head.name, head.chart_name.as_deref().unwrap_or("-"));
+            assert_eq!(read, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let table = [
+            ("", Damage::Empty),
+            (" \n", Damage::Empty),
+            ("[]", Damage::NotAnObject),
+            ("x", Damage::NotJson { at: 0 }),
+            (r#"{"name""#, Damage::Truncated),
+            (r#"{"name":"web","info":{"#, Damage::Truncated),
+            (r#"{"name" "web"}"#, Damage::NotJson { at: 8 }),
+            (r#"{"name":}"#, Damage::NotJson { at: 8 }),
+            (r#"{"name":"web",}"#, Damage::NotJson { at: 14 }),
+            (r#"{"name":5}"#, Damage::BadField { path: "name" }),
+            (r#"{"info":[1]}"#, Damage::BadField { path: "info" }),
+            (r#"{"info":{"a":x}}"#, Damage::NotJson { at: 13 }),
+            (r#"{"info":{"status":5}}"#, Damage::BadField { path: "info.status" }),
+            (r#"{"chart":"c"}"#, Damage::BadField { path: "chart" }),
+            (r#"{"chart":{"metadata":[]}}"#, Damage::BadField { path: "chart.metadata" }),
+        ];
+        for (json, damage) in table {
+            assert_eq!(small(json), Err(damage), "{json}");
+        }
+        assert_eq!(Head::from_json(b"{\"info\":{\"a\":\"\xff\"}}"), Err(Damage::NotUtf8 { at: 14 }));
+    }
+
+    #[test]
+    fn an_early_end_is_told_from_other_faults() {
+        let finish = |inner: &str| {
+            let mut reader = HeadReader::default();
+            reader.push(inner.as_bytes())?;
+            reader.finish()
+        };
+        let inner = encode(b"{\"name\":\"web\"}");
+        assert_eq!(finish(&inner).unwrap().name, "web");
+        let table = [
+            ("", Damage::Empty),
+            ("\n", Damage::Empty),
+            (&inner[..20], Damage::Truncated),
+            ("H4s=", Damage::Truncated),
+            ("e30", Damage::Truncated),
+            ("AAAA", Damage::NotGzip),
+            ("e3s=*", Damage::NotBase64 { at: 4 }),
+        ];
+        for (inner, damage) in table {
+            assert_eq!(finish(inner), Err(damage), "{inner}");
+        }
+    }
+
+    #[test]
+    fn limits_hold() {
+        let inner = encode(format!("{{\"x\":\"{}\"}}", "a".repeat(100_000)).as_bytes());
+        let mut reader = HeadReader::new(50_000);
+        assert_eq!(reader.push(inner.as_bytes()), Err(Damage::TooLarge { limit: 50_000 }));
+        let limit = super::super::scan::KEEP_LIMIT;
+        assert_eq!(small(&format!("{{\"name\":\"{}\"}}", "a".repeat(limit))), Err(Damage::TooLarge { limit }));
+    }
+}

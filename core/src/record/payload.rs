@@ -197,6 +197,12 @@ mod tests {
     }
 
     #[test]
+    fn what_go_compressed_is_opened() {
+        // Go 1.26 `gzip.NewWriterLevel(w, 9)` of an empty object; it flushes before it closes, hence the empty block.
+        assert_eq!(decode(b"H4sIAAAAAAAC/6quBQQAAP//Q7+mowIAAAA=", 100).unwrap(), b"{}");
+    }
+
+    #[test]
     fn both_forms_are_opened() {
         assert_eq!(decode(encode(JSON).as_bytes(), 100).unwrap(), JSON);
         assert_eq!(decode(STANDARD.encode(JSON).as_bytes(), 100).unwrap(), JSON);
