@@ -12,11 +12,9 @@ import (
 
 const recordPrefix = "sh.helm.release.v1."
 
-var (
-	recordName = regexp.MustCompile(`sh\.helm\.release\.v1\.[a-z0-9.-]*\.v[0-9]+`)
-	// The payload in a body that isn't JSON: gzip in base64, or that in base64.
-	payloadText = regexp.MustCompile(`(H4sI|SDRzS)[A-Za-z0-9+/]+=*`)
-)
+// payloadText is the payload in a body that is neither JSON nor protobuf, thus
+// YAML: gzip in base64, or that in base64.
+var payloadText = regexp.MustCompile(`(H4sI|SDRzS)[A-Za-z0-9+/]+=*`)
 
 // record is what a write says about a Helm release record.
 type record struct {
@@ -46,6 +44,13 @@ func findRecord(q *request) *record {
 
 // readBody notes the label and returns the payload as it is written.
 func (rec *record) readBody(body []byte) string {
+	if object := protoObject(body); object != nil {
+		if label, found := protoEntry(protoMetadata(object), 11, "status"); found {
+			rec.Label = &label
+		}
+		payload, _ := protoEntry(object, 2, "release") // Secret and ConfigMap: data
+		return payload
+	}
 	var object struct {
 		Metadata struct {
 			Labels map[string]*string `json:"labels"`

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -80,7 +79,7 @@ func (q *request) target() string {
 }
 
 // dryRunBody finds the dry run of a DELETE, which clients ask for in the body:
-// JSON, or field 5 of a protobuf DeleteOptions.
+// a DeleteOptions, in protobuf its field 5.
 func dryRunBody(method string, body []byte) bool {
 	if method != http.MethodDelete || len(body) == 0 {
 		return false
@@ -91,7 +90,7 @@ func dryRunBody(method string, body []byte) bool {
 	if json.Unmarshal(body, &options) == nil {
 		return slices.Contains(options.DryRun, "All")
 	}
-	return bytes.Contains(body, []byte("\x2a\x03All"))
+	return string(protoText(protoObject(body), 5)) == "All"
 }
 
 func bodyName(body []byte) string {
@@ -101,7 +100,7 @@ func bodyName(body []byte) string {
 		} `json:"metadata"`
 	}
 	if json.Unmarshal(body, &object) != nil {
-		return string(recordName.Find(body))
+		return string(protoText(protoMetadata(protoObject(body)), 1))
 	}
 	return object.Metadata.Name
 }

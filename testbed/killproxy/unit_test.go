@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -89,6 +90,29 @@ func secretBody(name string, revision int, status string) []byte {
 	return recordBody("Secret", name, revision, status, base64.StdEncoding.EncodeToString([]byte(payload(status))))
 }
 
+// proto is a length-delimited protobuf field.
+func proto(number uint64, parts ...string) string {
+	text := strings.Join(parts, "")
+	return string(binary.AppendUvarint(binary.AppendUvarint(nil, number<<3|2), uint64(len(text)))) + text
+}
+
+func protoSecret(status, data string) []byte {
+	metadata := proto(1, proto(1, "sh.helm.release.v1.web.v2"), proto(2, ""), "\x38\x96\x01",
+		proto(11, proto(1, "owner"), proto(2, "helm")), proto(11, proto(1, "status"), proto(2, status)))
+	secret := metadata + proto(2, proto(1, "release"), proto(2, data)) + proto(3, "helm.sh/release.v1")
+	return []byte("k8s\x00" + proto(1, proto(1, "v1"), proto(2, "Secret")) + proto(2, secret) + proto(3, ""))
+}
+
+func TestProtobufThatIsBroken(t *testing.T) {
+	whole := protoSecret("deployed", payload("deployed"))
+	for end := range whole {
+		newRequest(httptest.NewRequest("POST", "/api/v1/namespaces/a/secrets", nil), whole[:end])
+	}
+	r := httptest.NewRequest("DELETE", "/api/v1/namespaces/a/secrets/x", nil)
+	body := []byte("k8s\x00" + proto(2, proto(4, "Background"), proto(5, "All")))
+	equal(t, "dry run", newRequest(r, body).dryRun, true)
+}
+
 func TestRecords(t *testing.T) {
 	text := payload("pending-upgrade")
 	twice := base64.StdEncoding.EncodeToString([]byte(text))
@@ -102,7 +126,7 @@ func TestRecords(t *testing.T) {
 		"merge patch":  {"PATCH", one, secretBody("web", 2, "pending-upgrade")},
 		"json patch":   {"PATCH", one, []byte(`[{"op":"test","path":"/metadata/labels/status","value":"x"},{"op":"replace","path":"/metadata/labels/status","value":"pending-upgrade"},{"op":"replace","path":"/data/release","value":"` + twice + `"}]`)},
 		"not zipped":   {"PUT", one, recordBody("Secret", "web", 2, "pending-upgrade", base64.StdEncoding.EncodeToString(unwrap([]byte(text))))},
-		"protobuf":     {"POST", "/api/v1/namespaces/a/secrets", []byte("k8s\x00\n\x0c\x0a\x02v1\x12\x06Secret\x12\x99\x0a\x1ash.helm.release.v1.web.v2\x12\x00Z\x12" + text + "\x1a\x12helm.sh/release.v1")},
+		"protobuf":     {"POST", "/api/v1/namespaces/a/secrets", protoSecret("pending-upgrade", text)},
 		"yaml patch":   {"PATCH", one, []byte("kind: Secret\ndata:\n  release: " + twice + "\n")},
 		"with newline": {"PUT", one, recordBody("Secret", "web", 2, "pending-upgrade", twice[:60]+"\n"+twice[60:])},
 	} {
@@ -114,7 +138,7 @@ func TestRecords(t *testing.T) {
 			equal(t, "key", q.record.Key, "sh.helm.release.v1.web.v2")
 			equal(t, "status", *q.record.Status, "pending-upgrade")
 			equal(t, "hooks", q.record.Hooks, map[string]string{"pre": "Running", "ConfigMap/pre": "Succeeded", "post": ""})
-			if name != "protobuf" && name != "yaml patch" {
+			if name != "yaml patch" {
 				equal(t, "label", *q.record.Label, "pending-upgrade")
 			}
 		})
