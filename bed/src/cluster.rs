@@ -167,7 +167,7 @@ fn up(options: &Options) -> Result<Command> {
 }
 
 /// The folder of all temporary beds of this user, which the supervisor keeps free of dead ones.
-fn beds() -> PathBuf {
+pub(crate) fn beds() -> PathBuf {
     env::temp_dir().join(format!("refloat-beds-{}", rustix::process::getuid().as_raw()))
 }
 

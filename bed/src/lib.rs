@@ -20,6 +20,8 @@ mod helm;
 mod live;
 mod namespace;
 mod proxied;
+pub mod state;
+mod trouble;
 
 pub use api::{Api, ApiError};
 pub use binaries::Binary;
@@ -28,6 +30,7 @@ pub use helm::{Driver, Major, Output};
 pub use live::Live;
 pub use namespace::Namespace;
 pub use proxied::{Killed, Mode, Proxied};
+pub use trouble::Trouble;
 
 use std::path::PathBuf;
 
