@@ -7,7 +7,8 @@ use refloat_core::inventory::{History, Inventory, ReleaseId};
 use refloat_core::record::{Driver, RecordMeta};
 
 use crate::cluster::{
-    Backups, ClusterError, Http, KubeBackups, KubeRecords, ReadRecords, RecordQuery, WriteRecords, connect, namespaces,
+    Backups, ClusterError, Http, KubeBackups, KubeRecords, ReadRecords, RecordQuery, SqlRecords, WriteRecords, connect,
+    namespaces,
 };
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -57,7 +58,7 @@ impl Source {
                 return Err(Failure::usage(missing)
                     .hint("it is the one Helm itself uses, such as postgresql://user:password@host/database"));
             }
-            //SQL (None | Some(Driver::Sql), Some(dsn)) => records.push(Arc::new(SqlRecords::new(dsn)?)),
+            (None | Some(Driver::Sql), Some(dsn)) => records.push(Arc::new(SqlRecords::new(dsn)?)),
             _ => {}
         }
         let namespace = connection

@@ -150,7 +150,7 @@ fn gather_metadata(revision: &Revision) -> Metadata {
         version: chart.map(|chart| chart.version.clone()).unwrap_or_default(),
         app_version: chart.map(|chart| chart.app_version.clone()).unwrap_or_default(),
         annotations: chart.map(|chart| chart.annotations.clone()).unwrap_or_default(),
-        labels: revision.record.meta.labels().into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        labels: revision.record.labels(),
         dependencies,
         namespace: release.namespace.clone(),
         revision: release.version,

@@ -10,6 +10,7 @@ mod http;
 mod kube_records;
 mod memory;
 mod objects;
+mod sql;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ pub use http::*;
 pub use kube_records::*;
 pub use memory::*;
 pub use objects::*;
+pub use sql::*;
 
 /// Which records to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

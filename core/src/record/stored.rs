@@ -119,7 +119,7 @@ impl StoredRecord {
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(self.inner().unwrap_or_else(|damage| damage.code().as_bytes().to_vec()));
-        for (key, value) in self.stored_labels() {
+        for (key, value) in self.labels().into_iter().chain(self.columns()) {
             hash.update([0]);
             hash.update(key);
             hash.update([0]);
@@ -128,23 +128,23 @@ impl StoredRecord {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn stored_labels(&self) -> BTreeMap<String, String> {
-        let labels = match self.meta.id.driver {
-            Driver::Sql => return self.row_labels(),
-            _ => self.object.pointer("/metadata/labels").and_then(Value::as_object),
-        };
-        labels
-            .into_iter()
-            .flatten()
-            .map(|(k, v)| (k.clone(), v.as_str().map_or_else(|| v.to_string(), str::to_owned)))
-            .collect()
+    /// Every label as stored, Helm's own included; of a row the custom ones, as Helm gives them.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        if self.meta.id.driver == Driver::Sql {
+            return self.meta.custom.clone();
+        }
+        let labels = self.object.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+        labels.map(|(k, v)| (k.clone(), v.as_str().map_or_else(|| v.to_string(), str::to_owned))).collect()
     }
 
-    fn row_labels(&self) -> BTreeMap<String, String> {
-        ["name", "owner", "status", "version"]
-            .into_iter()
-            .filter_map(|column| Some((column.to_owned(), self.object.get(column)?.to_string())))
-            .collect()
+    /// The columns that stand for labels in a row.
+    fn columns(&self) -> impl Iterator<Item = (String, String)> {
+        let columns = if self.meta.id.driver == Driver::Sql {
+            &["name", "owner", "status", "version", "modifiedAt"][..]
+        } else {
+            &[]
+        };
+        columns.iter().filter_map(|column| Some(((*column).to_owned(), self.object.get(*column)?.to_string())))
     }
 }
 
