@@ -113,6 +113,8 @@ fn pods_behave_as_they_are_told() {
     assert_eq!(status["containerStatuses"][0]["lastState"]["terminated"]["exitCode"], 1);
     let status = pod(&ns, "image-pull", None, waiting("ImagePullBackOff"));
     assert_eq!(status["phase"], "Pending");
+    let about = "events?fieldSelector=reason=BackOff,involvedObject.name=image-pull";
+    ns.wait(about, SOON, |events| events["items"][0]["type"] == "Warning").unwrap();
 
     pod(&ns, "completes", None, |status| status["phase"] == "Succeeded");
     let start = Instant::now();
