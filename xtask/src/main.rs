@@ -1,4 +1,5 @@
 //! Chores of the Refloat workspace: `cargo xtask --help`. One file per chore.
+mod bench;
 mod cluster;
 mod fuzz;
 mod playground;
@@ -11,6 +12,8 @@ use std::io::Write as _;
 #[command(name = "cargo xtask")]
 enum Chore {
     #[command(subcommand)]
+    Bench(bench::Bench),
+    #[command(subcommand)]
     Cluster(cluster::Cluster),
     Fuzz(fuzz::Fuzz),
     Playground(playground::Playground),
@@ -18,10 +21,16 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Chore::parse() {
+        Chore::Bench(chore) => chore.run(),
         Chore::Cluster(chore) => chore.run(),
         Chore::Fuzz(chore) => chore.run(),
         Chore::Playground(chore) => chore.run(),
     }
+}
+
+/// The checkout.
+fn workspace() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Writes a line for the user.
