@@ -2,6 +2,7 @@
 //! never. Every refusal becomes a [`ClusterError`].
 
 use std::error::Error as _;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,11 @@ use super::settings::SqlSettings;
 
 /// How long to wait for the answer to one statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often to ask the server to stop a statement, and how long to wait each time. More than once, as what is stopped is
+/// whatever runs just then, which may be a statement sent before.
+const CANCELS: u32 = 3;
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A statement's parameters, with their types, which spares asking the server for them.
 pub(super) type Values<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
@@ -76,14 +82,23 @@ impl Link {
         }
     }
 
-    /// Asks once. After a dropped connection or a timeout nobody knows whether a write was carried out.
+    /// Asks once. If there is no answer in time, the server is asked to stop, so that a write that comes to nothing here comes to
+    /// nothing there. Only if that isn't answered either, or the connection broke, is it unknown what became of a write.
     pub async fn once(&self, statement: &str, values: Values<'_>, what: &str) -> Result<Vec<Row>, Fault> {
         let client = self.client().await.map_err(Fault::Refused)?;
-        let Ok(answer) = timeout(self.patience, client.query_typed(statement, values)).await else {
+        let mut pending = pin!(client.query_typed(statement, values));
+        let mut answer = timeout(self.patience, &mut pending).await;
+        if answer.is_err() {
+            // A late request to cancel would hit whatever runs next on this connection.
             self.forget(&client).await;
-            self.cancel(&client).await;
-            return Err(Fault::Refused(ClusterError::Timeout { server: self.server.clone() }));
-        };
+        }
+        for _ in 0..CANCELS {
+            if answer.is_err() {
+                self.cancel(&client).await;
+                answer = timeout(CANCEL_TIMEOUT, &mut pending).await;
+            }
+        }
+        let answer = answer.map_err(|_| Fault::Refused(ClusterError::Timeout { server: self.server.clone() }))?;
         match answer.map_err(|error| self.fault(&client, &error, what)) {
             Err(Fault::Dropped(error)) => {
                 self.forget(&client).await;
@@ -125,7 +140,7 @@ impl Link {
     /// Asks the server to stop what it is doing on a connection.
     async fn cancel(&self, client: &Client) {
         let cancel = client.cancel_token();
-        if !matches!(timeout(Duration::from_secs(2), cancel.cancel_query(self.tls.clone())).await, Ok(Ok(()))) {
+        if !matches!(timeout(CANCEL_TIMEOUT, cancel.cancel_query(self.tls.clone())).await, Ok(Ok(()))) {
             tracing::debug!("the database took no request to cancel");
         }
     }

@@ -12,7 +12,7 @@ use tokio_postgres::config::{ChannelBinding, LoadBalanceHosts, SslMode, SslNegot
 
 use super::super::ClusterError;
 use super::dsn::{pairs, password_of, wrong};
-use super::tls::{Mode, Roots, TlsSettings};
+use super::tls::{Identity, Mode, Roots, TlsSettings};
 
 /// How long to wait for a connection if the text doesn't say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -219,11 +219,7 @@ fn tls(params: &mut Params, config: &mut Config, unix: bool, env: Env<'_>) -> Re
 }
 
 /// Whom to trust, and the client's own certificate and key: from the text itself, from files it names, or from their usual places.
-fn certificates(
-    params: &mut Params,
-    mode: Mode,
-    env: Env<'_>,
-) -> Result<(Roots, Option<(Vec<u8>, Vec<u8>)>), ClusterError> {
+fn certificates(params: &mut Params, mode: Mode, env: Env<'_>) -> Result<(Roots, Option<Identity>), ClusterError> {
     let inline = params.flag("sslinline")?.unwrap_or(false);
     let [root, certificate, key] = ["sslrootcert", "sslcert", "sslkey"].map(|key| params.take(key));
     if mode == Mode::Disable {
@@ -244,7 +240,7 @@ fn certificates(
     let certificate = read("sslcert", certificate, ".postgresql/postgresql.crt")?;
     let key = read("sslkey", key, ".postgresql/postgresql.key")?;
     match (certificate, key) {
-        (Some(certificate), Some(key)) => Ok((roots, Some((certificate, key)))),
+        (Some(certificate), Some(key)) => Ok((roots, Some(Identity { certificate, key }))),
         (Some(_), None) => Err(wrong("sslcert needs sslkey")),
         (None, _) => Ok((roots, None)),
     }

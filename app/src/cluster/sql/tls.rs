@@ -50,14 +50,20 @@ pub(super) enum Roots {
     Pem(Vec<u8>),
 }
 
+/// The client's own certificates and key, in PEM.
+pub(super) struct Identity {
+    pub certificate: Vec<u8>,
+    pub key: Vec<u8>,
+}
+
 /// What the connection string says about TLS.
 pub(super) struct TlsSettings {
     /// How strict.
     pub mode: Mode,
     /// Whom to trust.
     pub roots: Roots,
-    /// The client's own certificates and key, in PEM.
-    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// Who the client is.
+    pub identity: Option<Identity>,
     /// Whether to tell the server the name it was called by.
     pub sni: bool,
     /// Whether TLS 1.2 is refused.
@@ -77,12 +83,12 @@ impl TlsSettings {
         let verifier = Arc::new(Verifier { trust: self.trust()?, provider });
         let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match &self.identity {
-            Some((certificates, key)) => {
+            Some(Identity { certificate, key }) => {
                 let key = PrivateKeyDer::from_pem_slice(key)
                     .map_err(|_| wrong("sslkey isn't an unencrypted private key in PEM"))?;
-                let certificates = certificates_of(certificates, "sslcert")?;
+                let certificate = certificates_of(certificate, "sslcert")?;
                 builder
-                    .with_client_auth_cert(certificates, key)
+                    .with_client_auth_cert(certificate, key)
                     .map_err(|_| wrong("sslcert and sslkey don't fit together"))?
             }
             None => builder.with_no_client_auth(),
@@ -269,7 +275,7 @@ mod tests {
         let roots = Roots::Pem(b"hunter2".to_vec());
         let error = verdict(Mode::VerifyCa, roots, &own(2100), "db.test").unwrap_err();
         assert!(error.contains("sslrootcert isn't a certificate") && !error.contains("hunter2"), "{error}");
-        let identity = Some((own(2100).pem().into_bytes(), b"hunter2".to_vec()));
+        let identity = Some(Identity { certificate: own(2100).pem().into_bytes(), key: b"hunter2".to_vec() });
         let settings = TlsSettings {
             mode: Mode::Require,
             roots: Roots::Unset,
