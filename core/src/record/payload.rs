@@ -102,11 +102,13 @@ pub(super) fn gzip_damage(error: &io::Error) -> Damage {
     }
 }
 
-/// Base64 that arrives in pieces. Line breaks are skipped wherever they stand, as Go's decoder does.
+/// Base64 that arrives in pieces. Line breaks are skipped wherever they stand, as Go's decoder does. The pieces' sizes make
+/// no difference, not even to the place an error is reported at.
 #[derive(Debug, Default)]
 pub(super) struct TextDecoder {
-    /// Symbols of a group of four that isn't complete yet.
+    /// Symbols of a group of four that isn't complete yet, and where in the text they stood.
     waiting: Vec<u8>,
+    places: Vec<usize>,
     /// Padding has been seen: nothing may follow.
     padded: bool,
     /// Bytes of text before the current piece, line breaks included.
@@ -118,15 +120,22 @@ impl TextDecoder {
     pub(super) fn push(&mut self, piece: &[u8], bytes: &mut Vec<u8>) -> Result<(), Damage> {
         let start = self.before;
         self.before = start.saturating_add(piece.len());
-        if !piece.iter().any(|byte| is_line_break(*byte)) {
-            return self.push_symbols(piece, bytes).map_err(|at| Damage::NotBase64 { at: start.saturating_add(at) });
+        let places = || piece.iter().enumerate().filter(|(_, byte)| !is_line_break(**byte)).map(|(at, _)| start + at);
+        let pushed = if piece.iter().any(|byte| is_line_break(*byte)) {
+            let symbols: Vec<u8> = piece.iter().copied().filter(|byte| !is_line_break(*byte)).collect();
+            self.push_symbols(&symbols, bytes)
+        } else {
+            self.push_symbols(piece, bytes)
+        };
+        if let Err(nth) = pushed {
+            let at = self.places.iter().copied().chain(places()).nth(nth);
+            return Err(Damage::NotBase64 { at: at.unwrap_or(start) });
         }
-        let symbols: Vec<u8> = piece.iter().copied().filter(|byte| !is_line_break(*byte)).collect();
-        self.push_symbols(&symbols, bytes).map_err(|nth| {
-            let mut offsets = piece.iter().enumerate().filter(|(_, byte)| !is_line_break(**byte));
-            let at = offsets.nth(nth).map_or(piece.len(), |(at, _)| at);
-            Damage::NotBase64 { at: start.saturating_add(at) }
-        })
+        let latest = places().rev().take(self.waiting.len()).chain(self.places.iter().rev().copied());
+        let mut latest: Vec<usize> = latest.take(self.waiting.len()).collect();
+        latest.reverse();
+        self.places = latest;
+        Ok(())
     }
 
     /// Ends the text: a group left incomplete means that its end is missing.
@@ -134,26 +143,23 @@ impl TextDecoder {
         if self.waiting.is_empty() { Ok(()) } else { Err(Damage::Truncated) }
     }
 
-    /// The same without line breaks; an error is the offset of the offending symbol within `symbols`.
-    fn push_symbols(&mut self, mut symbols: &[u8], bytes: &mut Vec<u8>) -> Result<(), usize> {
-        let mut taken = 0;
+    /// The same without line breaks. An error is the number of the offending symbol, those that waited counted first.
+    fn push_symbols(&mut self, symbols: &[u8], bytes: &mut Vec<u8>) -> Result<(), usize> {
+        let (mut rest, mut taken) = (symbols, 0);
         if !self.waiting.is_empty() {
-            let (head, rest) = symbols.split_at_checked(4 - self.waiting.len()).unwrap_or((symbols, &[]));
-            let waited = self.waiting.len();
+            let (head, after) = symbols.split_at_checked(4 - self.waiting.len()).unwrap_or((symbols, &[]));
             self.waiting.extend_from_slice(head);
             if self.waiting.len() < 4 {
                 return Ok(());
             }
             let group = std::mem::take(&mut self.waiting);
-            self.decode_groups(&group, bytes).map_err(|at| at.saturating_sub(waited))?;
-            taken = head.len();
-            symbols = rest;
+            self.decode_groups(&group, bytes)?;
+            (rest, taken) = (after, group.len());
         }
-        let whole = symbols.len() / 4 * 4;
-        let (groups, rest) = symbols.split_at_checked(whole).unwrap_or((symbols, &[]));
+        let (groups, rest) = rest.split_at_checked(rest.len() / 4 * 4).unwrap_or((rest, &[]));
         self.decode_groups(groups, bytes).map_err(|at| taken + at)?;
         if self.padded && !rest.is_empty() {
-            return Err(taken + whole);
+            return Err(taken + groups.len());
         }
         self.waiting.extend_from_slice(rest);
         Ok(())
@@ -167,12 +173,29 @@ impl TextDecoder {
             return Err(0);
         }
         self.padded = groups.ends_with(b"=");
-        GO_STANDARD.decode_vec(groups, bytes).map_err(|error| match error {
-            base64::DecodeError::InvalidByte(at, _) => at,
-            base64::DecodeError::InvalidLastSymbol { offset, .. } => offset,
-            _ => groups.len().saturating_sub(1),
-        })
+        GO_STANDARD.decode_vec(groups, bytes).map_err(|_| offence(groups))
     }
+}
+
+/// Takes whole groups that don't decode; gives the first symbol that Go would stumble over.
+fn offence(groups: &[u8]) -> usize {
+    let mut at = 0;
+    for group in groups.chunks(4) {
+        if GO_STANDARD.decode(group).is_err() {
+            // Padding is right in the last place, and in the one before it if nothing but padding follows.
+            let wrong = |(nth, symbol): (usize, &u8)| match (nth, symbol) {
+                (3, b'=') => false,
+                (2, b'=') => group.last() != Some(symbol),
+                _ => !(symbol.is_ascii_alphanumeric() || matches!(symbol, b'+' | b'/')),
+            };
+            return at + group.iter().enumerate().position(wrong).unwrap_or(0);
+        }
+        at += group.len();
+        if group.ends_with(b"=") {
+            return at;
+        }
+    }
+    at
 }
 
 fn is_line_break(byte: u8) -> bool {
@@ -241,7 +264,9 @@ mod tests {
             ("\r\n".into(), Damage::Empty),
             (STANDARD.encode("  \n"), Damage::Empty),
             ("====".into(), Damage::NotBase64 { at: 0 }),
-            ("e30=e30=".into(), Damage::NotBase64 { at: 3 }),
+            ("e30=e30=".into(), Damage::NotBase64 { at: 4 }),
+            ("e3=0".into(), Damage::NotBase64 { at: 2 }),
+            ("e30=\n====".into(), Damage::NotBase64 { at: 5 }),
             ("e30=\ne".into(), Damage::NotBase64 { at: 5 }),
             (format!("{}-{}", &good[..9], &good[10..]), Damage::NotBase64 { at: 9 }),
             (format!("\n{}\n_{}", &good[..9], &good[10..]), Damage::NotBase64 { at: 11 }),
@@ -259,6 +284,34 @@ mod tests {
         ];
         for (inner, expected) in table {
             assert_eq!(decode(inner.as_bytes(), 100), Err(expected), "{inner:?}");
+        }
+    }
+
+    #[test]
+    fn pieces_make_no_difference() {
+        let texts = [
+            "e30=e30=",
+            "e30=\ne",
+            "e\n3*=",
+            "e3=0e30=",
+            "a=bc",
+            "ab==c",
+            "e30A\r\n\nAAA\n_AAA",
+            "====",
+            "e30AAA",
+            "e30=",
+        ];
+        for text in texts {
+            let decode = |size: usize| {
+                let (mut decoder, mut bytes) = (TextDecoder::default(), Vec::new());
+                for piece in text.as_bytes().chunks(size) {
+                    decoder.push(piece, &mut bytes)?;
+                }
+                decoder.finish().map(|()| bytes)
+            };
+            for size in 1..text.len() {
+                assert_eq!(decode(size), decode(text.len()), "{text:?} by {size}");
+            }
         }
     }
 
