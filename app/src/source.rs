@@ -58,7 +58,13 @@ impl Source {
                 return Err(Failure::usage(missing)
                     .hint("it is the one Helm itself uses, such as postgresql://user:password@host/database"));
             }
-            (None | Some(Driver::Sql), Some(dsn)) => records.push(Arc::new(SqlRecords::new(dsn)?)),
+            (None | Some(Driver::Sql), Some(dsn)) => {
+                let sql = SqlRecords::new(dsn)?;
+                records.push(Arc::new(match connection.request_timeout {
+                    Some(timeout) => sql.with_timeout(timeout),
+                    None => sql,
+                }));
+            }
             _ => {}
         }
         let namespace = connection

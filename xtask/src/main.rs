@@ -3,6 +3,7 @@ mod bench;
 mod cluster;
 mod fuzz;
 mod playground;
+mod test;
 
 use clap::Parser;
 use std::io::Write as _;
@@ -17,6 +18,7 @@ enum Chore {
     Cluster(cluster::Cluster),
     Fuzz(fuzz::Fuzz),
     Playground(playground::Playground),
+    Test(test::Test),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -25,6 +27,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Cluster(chore) => chore.run(),
         Chore::Fuzz(chore) => chore.run(),
         Chore::Playground(chore) => chore.run(),
+        Chore::Test(chore) => chore.run(),
     }
 }
 

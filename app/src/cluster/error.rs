@@ -88,6 +88,12 @@ impl ClusterError {
             Self::Kubeconfig(_) => "set KUBECONFIG or give --kubeconfig".to_owned(),
             Self::UnknownContext { known, .. } if known.is_empty() => "the kubeconfig has no context at all".to_owned(),
             Self::UnknownContext { known, .. } => format!("there are: {}", known.join(", ")),
+            Self::Unreachable { server, .. } if !server.starts_with("http") => {
+                "is the database up, and its address right?".to_owned()
+            }
+            Self::Unauthorized { server, .. } if !server.starts_with("http") => {
+                "HELM_DRIVER_SQL_CONNECTION_STRING holds user and password".to_owned()
+            }
             Self::Unreachable { .. } => {
                 "is the cluster up, and the network or VPN? `kubectl cluster-info` asks the same server".to_owned()
             }

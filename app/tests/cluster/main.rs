@@ -1,8 +1,10 @@
 //! Refloat against a real control plane and real Helms. One binary, so that all tests share one bed; each has namespaces of
 //! its own and they run side by side.
-#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests")]
 
+mod damage;
 mod parity;
+mod record;
 mod rescue;
 mod sql;
 

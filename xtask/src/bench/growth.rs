@@ -34,7 +34,13 @@ pub fn run(refloat: &Path, runs: usize) -> Result<()> {
             .flat_map(|index| (1..=REVISIONS).map(move |revision| (index, revision)))
             .map(|(index, revision)| {
                 let status = if revision == REVISIONS { Status::Deployed } else { Status::Superseded };
-                Wanted { pattern: &pattern, namespace: format!("grow-{}", index % 50), release: format!("r{index}"), revision, status }
+                Wanted {
+                    pattern: &pattern,
+                    namespace: format!("grow-{}", index % 50),
+                    release: format!("r{index}"),
+                    revision,
+                    status,
+                }
             })
             .collect();
         write(&bed, &more)?;

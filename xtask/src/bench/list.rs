@@ -38,12 +38,30 @@ pub fn run(refloat: &Path, runs: usize) -> Result<()> {
             Ok(command)
         }
     };
-    same_work(&mut ours(&["list", "-A", "-o", "json"])()?, &mut helm(Major::V4, &["list", "-A", "--max", "0", "-o", "json"])()?)?;
+    same_work(
+        &mut ours(&["list", "-A", "-o", "json"])()?,
+        &mut helm(Major::V4, &["list", "-A", "--max", "0", "-o", "json"])()?,
+    )?;
     let table: [(&str, &'static [&'static str], &'static [&'static str], &'static [&'static str]); 4] = [
         ("list -A", &["list", "-A", "-a", "--max", "0"], &["list", "-A", "--max", "0"], &["list", "-A"]),
-        ("list -A --pending", &["list", "-A", "--pending", "--max", "0"], &["list", "-A", "--pending", "--max", "0"], &["list", "-A", "--pending"]),
-        ("history (big)", &["history", "r0", "-n", "bench-0"], &["history", "r0", "-n", "bench-0"], &["history", "r0", "-n", "bench-0"]),
-        ("status (big)", &["status", "r0", "-n", "bench-0"], &["status", "r0", "-n", "bench-0"], &["status", "r0", "-n", "bench-0"]),
+        (
+            "list -A --pending",
+            &["list", "-A", "--pending", "--max", "0"],
+            &["list", "-A", "--pending", "--max", "0"],
+            &["list", "-A", "--pending"],
+        ),
+        (
+            "history (big)",
+            &["history", "r0", "-n", "bench-0"],
+            &["history", "r0", "-n", "bench-0"],
+            &["history", "r0", "-n", "bench-0"],
+        ),
+        (
+            "status (big)",
+            &["status", "r0", "-n", "bench-0"],
+            &["status", "r0", "-n", "bench-0"],
+            &["status", "r0", "-n", "bench-0"],
+        ),
     ];
     say("\n| command | helm 3 | helm 4 | refloat | times faster | times less memory |\n|---|---|---|---|---|---|")?;
     for (name, three, four, refloat) in table {
@@ -52,7 +70,10 @@ pub fn run(refloat: &Path, runs: usize) -> Result<()> {
         let ours = measure("refloat", runs * 10, ours(refloat))?;
         row(name, &three, &four, &ours)?;
     }
-    say(&format!("\nmedian time and largest peak memory of {runs} runs (refloat: {}); ratios against the better Helm", runs * 10))
+    say(&format!(
+        "\nmedian time and largest peak memory of {runs} runs (refloat: {}); ratios against the better Helm",
+        runs * 10
+    ))
 }
 
 fn row(name: &str, three: &Cost, four: &Cost, ours: &Cost) -> Result<()> {
@@ -86,7 +107,13 @@ fn seed(bed: &Bed) -> Result<()> {
                 (false, true) if revision == REVISIONS - 1 => Status::Deployed,
                 _ => Status::Superseded,
             };
-            wanted.push(Wanted { pattern, namespace: format!("bench-{}", index % 20), release: format!("r{index}"), revision, status });
+            wanted.push(Wanted {
+                pattern,
+                namespace: format!("bench-{}", index % 20),
+                release: format!("r{index}"),
+                revision,
+                status,
+            });
         }
     }
     write(bed, &wanted)

@@ -7,8 +7,6 @@ use wait4::Wait4 as _;
 /// What one command took, over all its runs.
 #[derive(Clone, Debug)]
 pub struct Cost {
-    /// The command, as typed.
-    pub name: String,
     /// Wall-clock times, shortest first.
     pub times: Vec<Duration>,
     /// The largest resident size of all runs, in bytes.
@@ -24,7 +22,7 @@ impl Cost {
 
 /// Runs a command several times, its output thrown away.
 pub fn measure(name: &str, runs: usize, command: impl Fn() -> Result<Command>) -> Result<Cost> {
-    let mut cost = Cost { name: name.to_owned(), times: Vec::new(), memory: 0 };
+    let mut cost = Cost { times: Vec::new(), memory: 0 };
     for _ in 0..runs {
         let mut command = command()?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -62,7 +62,11 @@ fn write_chart(dir: &Path, bytes: usize) -> Result<()> {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            text.push_str(&format!("  key-{line}: \"path/{}/metric-{:x}-total and some words about it\"\n", line % 7, state >> 24));
+            text.push_str(&format!(
+                "  key-{line}: \"path/{}/metric-{:x}-total and some words about it\"\n",
+                line % 7,
+                state >> 24
+            ));
         }
         fs::write(dir.join("templates").join(format!("part-{part}.yaml")), text)?;
     }
@@ -73,8 +77,10 @@ impl Wanted<'_> {
     /// The record as a Secret.
     fn secret(&self) -> Result<Value> {
         let Self { pattern, namespace, release, revision, status } = self;
-        let named = pattern.payload.replacen(&format!("\"name\":\"{}\"", pattern.name), &format!("\"name\":\"{release}\""), 1);
-        let (head, tail) = named.rsplit_once("\"version\":1,\"namespace\":\"").context("a payload without version and namespace")?;
+        let named =
+            pattern.payload.replacen(&format!("\"name\":\"{}\"", pattern.name), &format!("\"name\":\"{release}\""), 1);
+        let (head, tail) =
+            named.rsplit_once("\"version\":1,\"namespace\":\"").context("a payload without version and namespace")?;
         let rest = tail.split_once('"').context("a payload cut off")?.1;
         let payload = format!("{head}\"version\":{revision},\"namespace\":\"{namespace}\"{rest}");
         let edit = InfoEdit { status: Some(*status), ..InfoEdit::default() };
