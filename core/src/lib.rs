@@ -3,10 +3,12 @@
 //! The folder order is the data flow:
 //! [`record`] (what Helm stored) → [`inventory`] (which releases there are, and what ails them) →
 //! [`rescue`] (what would be written, and how it is taken back) → [`report`] (what is shown).
+//! A [`bundle`] is such records in a file.
 //!
 //! Nothing in here performs IO, reads a clock, the environment or a random source, or knows Kubernetes clients: the same
 //! input gives byte-identical output. `clippy.toml` beside this crate's manifest forbids the ways out.
 
+pub mod bundle;
 pub mod inventory;
 pub mod record;
 pub mod report;

@@ -16,6 +16,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.write_all(bytes).and_then(|()| gzip.finish()).unwrap_or_default()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test may look at its own process")]
 /// The most memory this process has held at once, in bytes; `None` where the system doesn't tell.
 fn peak() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

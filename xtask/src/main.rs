@@ -1,5 +1,6 @@
 //! Chores of the Refloat workspace: `cargo xtask --help`. One file per chore.
 mod bench;
+mod capture_demo;
 mod cluster;
 mod fuzz;
 mod playground;
@@ -14,6 +15,7 @@ use std::io::Write as _;
 enum Chore {
     #[command(subcommand)]
     Bench(bench::Bench),
+    CaptureDemo(capture_demo::CaptureDemo),
     #[command(subcommand)]
     Cluster(cluster::Cluster),
     Fuzz(fuzz::Fuzz),
@@ -24,6 +26,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Bench(chore) => chore.run(),
+        Chore::CaptureDemo(chore) => chore.run(),
         Chore::Cluster(chore) => chore.run(),
         Chore::Fuzz(chore) => chore.run(),
         Chore::Playground(chore) => chore.run(),

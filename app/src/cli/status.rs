@@ -4,7 +4,6 @@ use clap::Args;
 use refloat_core::inventory::{Ailment, History, Opened, ReleaseId, examine};
 use refloat_core::record::{Release, StoredRecord};
 use refloat_core::report::{ansic, one_line};
-use serde_json::value::RawValue;
 
 use super::open;
 use super::scan::{Finding, next};
@@ -79,9 +78,7 @@ async fn data(
     if args.output == Format::Yaml {
         let whole: std::collections::BTreeMap<String, serde_json::Value> = members
             .iter()
-            .filter_map(|(key, raw): (&String, &Box<RawValue>)| {
-                Some((key.clone(), serde_json::from_str(raw.get()).ok()?))
-            })
+            .filter_map(|(key, raw)| Some((key.clone(), serde_json::from_str(raw.get()).ok()?)))
             .collect();
         ui.data(args.output, &whole)?;
     } else {

@@ -1,9 +1,10 @@
 //! What ails a release, as far as its records tell: one [`Ailment`] per fault, worst first.
 
 use std::fmt;
+use std::iter::repeat;
 
 use super::History;
-use crate::record::{Damage, MAX_STORED, RecordMeta, Release, Status, StoredRecord};
+use crate::record::{Damage, Driver, MAX_STORED, RecordId, RecordMeta, Release, Status, StoredRecord};
 
 /// What the newest record's payload says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +45,16 @@ impl Opened {
 pub enum Ailment {
     /// The newest record can't be read; Helm skips it silently and then trips over its key.
     Undecodable { revision: u64, damage: Damage },
+    /// More than one record claims to be the same revision, such as a copy under another name that kept its labels.
+    SameRevision { revision: u64, keys: Vec<String> },
     /// Label and payload disagree on the status; Helm decides by the payload and searches by the label.
-    StatusMismatch { revision: u64, label: String, payload: String },
+    StatusMismatch { record: RecordId, revision: u64, label: String, payload: String },
     /// Label and payload disagree on what the record is.
     IdentityMismatch { revision: u64, what: &'static str, label: String, payload: String },
-    /// Labels that Helm finds its records by are missing.
-    MissingLabels { key: String, missing: Vec<&'static str> },
+    /// Labels that Helm gives its records are missing; with what they were, where that can be told.
+    MissingLabels { record: RecordId, revision: u64, missing: Vec<(&'static str, Option<String>)> },
+    /// A record of no release: neither labels nor key tell of which.
+    Stray { record: RecordId },
     /// An install, upgrade or rollback has begun and not ended.
     Interrupted { revision: u64, operation: &'static str, deployed: Option<u64>, last_write_missing: bool },
     /// An uninstall has begun and not ended.
@@ -62,7 +67,7 @@ pub enum Ailment {
     NoneDeployed { revision: u64, status: String },
     /// Something older is deployed than the newest record, whose status doesn't explain why.
     NewestNotDeployed { revision: u64, status: String, deployed: u64 },
-    /// The payload is larger than Kubernetes stores.
+    /// The payload is larger than Kubernetes stores, so only a database can hold it.
     TooBig { revision: u64, stored: usize },
     /// The next revision may not fit.
     NearlyTooBig { revision: u64, stored: usize },
@@ -75,9 +80,11 @@ impl Ailment {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Undecodable { .. } => "undecodable",
+            Self::SameRevision { .. } => "same-revision",
             Self::StatusMismatch { .. } => "label-payload-mismatch",
             Self::IdentityMismatch { .. } => "name-payload-mismatch",
             Self::MissingLabels { .. } => "missing-labels",
+            Self::Stray { .. } => "stray",
             Self::Interrupted { operation: "install", .. } => "pending-install",
             Self::Interrupted { operation: "rollback", .. } => "pending-rollback",
             Self::Interrupted { .. } => "pending-upgrade",
@@ -94,7 +101,7 @@ impl Ailment {
 
     /// Whether the release is unhealthy because of it; otherwise it is only worth knowing.
     pub fn is_trouble(&self) -> bool {
-        !matches!(self, Self::NearlyTooBig { .. } | Self::Gap { .. })
+        !matches!(self, Self::TooBig { .. } | Self::NearlyTooBig { .. } | Self::Gap { .. })
     }
 }
 
@@ -102,21 +109,42 @@ impl fmt::Display for Ailment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Undecodable { revision, damage } => {
+                write!(f, "revision {revision} can't be read: {damage}; ")?;
+                helms_answer(*revision, damage, f)
+            }
+            Self::SameRevision { revision, keys } => {
                 write!(
                     f,
-                    "revision {revision} can't be read ({damage}); Helm skips it silently and can't write it again"
+                    "{} records claim to be revision {revision}: {}; Helm picks either",
+                    keys.len(),
+                    keys.join(", ")
                 )
             }
-            Self::StatusMismatch { revision, label, payload } => write!(
+            Self::StatusMismatch { revision, label, payload, .. } => write!(
                 f,
                 "revision {revision} is labelled {label} but its payload says {payload}; Helm goes by the payload"
             ),
             Self::IdentityMismatch { revision, what, label, payload } => {
                 write!(f, "the record of revision {revision} is for {what} {label}, its payload for {payload}")
             }
-            Self::MissingLabels { key, missing } => {
-                write!(f, "record {key} lacks the label {}; Helm doesn't find it", missing.join(", "))
+            Self::MissingLabels { record, revision, missing } => {
+                let keys: Vec<_> = missing.iter().map(|(key, _)| *key).collect();
+                let plural = if keys.len() == 1 { "" } else { "s" };
+                write!(f, "record {} lacks the label{plural} {}", record.key, keys.join(", "))?;
+                if keys.contains(&"owner") || keys.contains(&"name") {
+                    write!(f, "; Helm doesn't find it and can't write revision {revision} again")
+                } else if keys.contains(&"status") {
+                    f.write_str(", by which Helm looks for the deployed revision")
+                } else {
+                    f.write_str(", which Helm itself does without")
+                }
             }
+            Self::Stray { record } => write!(
+                f,
+                "{} {} is marked as a Helm record, but neither labels nor name tell of which release",
+                record.driver.kind(),
+                record.key
+            ),
             Self::Interrupted { revision, operation, last_write_missing: true, .. } => write!(
                 f,
                 "{operation} to revision {revision} never ended: the one before is superseded already, only the last record write is missing"
@@ -150,7 +178,10 @@ impl fmt::Display for Ailment {
                 write!(f, "the newest revision, {revision}, is {status}; revision {deployed} is the one deployed")
             }
             Self::TooBig { revision, stored } => {
-                write!(f, "revision {revision} takes {stored} bytes, more than the {MAX_STORED} that Kubernetes stores")
+                write!(
+                    f,
+                    "revision {revision} takes {stored} bytes: a database holds it, a Secret or ConfigMap at most {MAX_STORED}"
+                )
             }
             Self::NearlyTooBig { revision, stored } => {
                 write!(
@@ -164,13 +195,28 @@ impl fmt::Display for Ailment {
     }
 }
 
+/// What Helm makes of such a record (Helm 3.22 and 4.3 `pkg/storage/driver/util.go:decodeRelease` and its callers).
+fn helms_answer(revision: u64, damage: &Damage, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match damage {
+        Damage::NoInfo => f.write_str("Helm crashes on it"),
+        Damage::TooLarge { .. } => f.write_str("Helm has no such limit and inflates it all"),
+        Damage::NotUtf8 { .. } => f.write_str("Helm reads it with the broken characters replaced"),
+        _ => write!(f, "Helm passes over it and can't write revision {revision} again (\"already exists\")"),
+    }
+}
+
 /// Takes a release's history and what its newest payload gave; gives everything wrong with it, worst first.
 pub fn examine(history: &History, newest: &Result<Opened, Damage>) -> Vec<Ailment> {
     let mut found = Vec::new();
     if let Some(record) = history.newest() {
         let revision = record.revision().unwrap_or_default();
         found.extend(payload_faults(record, revision, newest));
-        found.extend(history.records().iter().filter_map(missing_labels));
+        found.extend(same_revisions(history));
+        for (record, opened) in
+            history.records().iter().rev().zip([newest.as_ref().ok()].into_iter().chain(repeat(None)))
+        {
+            found.extend(missing_labels(record, opened));
+        }
         let status = match newest {
             Ok(opened) => opened.status.clone(),
             Err(_) => record.status.clone().unwrap_or_default(),
@@ -188,7 +234,8 @@ fn payload_faults(record: &RecordMeta, revision: u64, newest: &Result<Opened, Da
     };
     let mut found = Vec::new();
     if let Some(label) = record.status.as_ref().filter(|label| **label != opened.status) {
-        found.push(Ailment::StatusMismatch { revision, label: label.clone(), payload: opened.status.clone() });
+        let (label, payload) = (label.clone(), opened.status.clone());
+        found.push(Ailment::StatusMismatch { record: record.id.clone(), revision, label, payload });
     }
     if let Some(label) = record.release().filter(|label| *label != opened.name) {
         let (label, payload) = (label.to_owned(), opened.name.clone());
@@ -200,17 +247,34 @@ fn payload_faults(record: &RecordMeta, revision: u64, newest: &Result<Opened, Da
     }
     match opened.stored {
         stored if stored > MAX_STORED => found.push(Ailment::TooBig { revision, stored }),
-        stored if stored > MAX_STORED / 10 * 9 => found.push(Ailment::NearlyTooBig { revision, stored }),
+        stored if stored > MAX_STORED / 10 * 9 && record.id.driver != Driver::Sql => {
+            found.push(Ailment::NearlyTooBig { revision, stored })
+        }
         _ => {}
     }
     found
 }
 
-fn missing_labels(record: &RecordMeta) -> Option<Ailment> {
-    let labels =
-        [("name", &record.name), ("owner", &record.owner), ("status", &record.status), ("version", &record.revision)];
-    let missing: Vec<_> = labels.into_iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
-    (!missing.is_empty()).then(|| Ailment::MissingLabels { key: record.id.key.clone(), missing })
+fn missing_labels(record: &RecordMeta, opened: Option<&Opened>) -> Option<Ailment> {
+    let labels = [
+        ("name", &record.name, record.release().map(str::to_owned)),
+        ("owner", &record.owner, Some("helm".to_owned())),
+        ("status", &record.status, opened.map(|opened| opened.status.clone())),
+        ("version", &record.revision, record.revision().map(|revision| revision.to_string())),
+    ];
+    let missing: Vec<_> =
+        labels.into_iter().filter(|(_, value, _)| value.is_none()).map(|(key, _, was)| (key, was)).collect();
+    let (record, revision) = (record.id.clone(), record.revision().unwrap_or_default());
+    (!missing.is_empty()).then_some(Ailment::MissingLabels { record, revision, missing })
+}
+
+fn same_revisions(history: &History) -> Vec<Ailment> {
+    let groups = history.records().chunk_by(|a, b| a.revision() == b.revision()).filter(|group| group.len() > 1);
+    let found = groups.map(|group| Ailment::SameRevision {
+        revision: group.first().and_then(RecordMeta::revision).unwrap_or_default(),
+        keys: group.iter().map(|record| record.id.key.clone()).collect(),
+    });
+    found.collect()
 }
 
 /// What the statuses add up to.
@@ -237,8 +301,10 @@ fn state_faults(history: &History, revision: u64, status: &str, newest: &Result<
             (None, None) => found.push(Ailment::NoneDeployed { revision, status: status.to_owned() }),
         },
     }
-    if deployed.len() > 1 {
-        found.push(Ailment::SeveralDeployed { revisions: deployed });
+    let mut revisions = deployed;
+    revisions.dedup();
+    if revisions.len() > 1 {
+        found.push(Ailment::SeveralDeployed { revisions });
     }
     found
 }
@@ -278,7 +344,8 @@ mod tests {
 
     #[test]
     fn statuses_add_up() {
-        let table: &[(&[(u64, Status)], &[&str])] = &[
+        type Case = (&'static [(u64, Status)], &'static [&'static str]);
+        let table: &[Case] = &[
             (&[(1, Superseded), (2, Deployed)], &[]),
             (&[(1, Deployed), (2, PendingUpgrade)], &["pending-upgrade"]),
             (&[(1, PendingInstall)], &["pending-install"]),
@@ -334,11 +401,62 @@ mod tests {
     }
 
     #[test]
+    fn helms_answer_to_a_broken_record_is_told() {
+        let said = |damage| Ailment::Undecodable { revision: 2, damage }.to_string();
+        assert!(
+            said(Damage::Truncated)
+                .ends_with("Helm passes over it and can't write revision 2 again (\"already exists\")")
+        );
+        assert!(said(Damage::NoInfo).ends_with("Helm crashes on it"));
+        assert!(said(Damage::TooLarge { limit: 64 << 20 }).contains("more than 64 MiB; Helm has no such limit"));
+        assert!(said(Damage::NotUtf8 { at: 9 }).contains("Helm reads it"));
+    }
+
+    #[test]
+    fn a_copy_that_kept_its_labels_is_the_same_revision_twice() {
+        let mut records = history(&[(1, Superseded), (2, Deployed)]).records().to_vec();
+        let mut copy = records[1].clone();
+        copy.id.key = "web-backup".into();
+        records.push(copy);
+        let inventory: super::super::Inventory = records.into_iter().collect();
+        let history = inventory.releases.values().next().unwrap();
+        let found = examine(history, &opened(history));
+        assert_eq!(codes(&found), ["same-revision"]);
+        assert!(
+            found[0].to_string().contains("2 records claim to be revision 2: sh.helm.release.v1.web.v2, web-backup")
+        );
+    }
+
+    #[test]
+    fn missing_labels_are_named_with_what_they_were() {
+        let mut records = history(&[(1, Superseded), (2, Deployed)]).records().to_vec();
+        for record in &mut records {
+            (record.owner, record.status) = (None, None);
+        }
+        let inventory: super::super::Inventory = records.into_iter().collect();
+        let history = inventory.releases.values().next().unwrap();
+        let payload =
+            Opened { status: "deployed".into(), ..opened(&super::super::tests::history(&[(2, Deployed)])).unwrap() };
+        let found = examine(history, &Ok(payload));
+        let missing = |ailment: &Ailment| match ailment {
+            Ailment::MissingLabels { revision, missing, .. } => Some((*revision, missing.clone())),
+            _ => None,
+        };
+        let helm = || ("owner", Some("helm".to_owned()));
+        assert_eq!(missing(&found[0]), Some((2, vec![helm(), ("status", Some("deployed".to_owned()))])));
+        // Only the newest payload has been opened, so what an older one says isn't known.
+        assert_eq!(missing(&found[1]), Some((1, vec![helm(), ("status", None)])));
+        assert!(found[0].to_string().contains("lacks the labels owner, status; Helm doesn't find it"), "{}", found[0]);
+    }
+
+    #[test]
     fn size_is_judged() {
         let history = history(&[(1, Deployed)]);
         let sized = |stored| codes(&examine(&history, &opened(&history).map(|o| Opened { stored, ..o })));
         assert_eq!(sized(MAX_STORED + 1), ["over-1-mib"]);
         assert_eq!(sized(MAX_STORED - 1), ["nearly-1-mib"]);
         assert_eq!(sized(1000), Vec::<&str>::new());
+        // A database holds more, and so much is never in Kubernetes: worth knowing, not trouble.
+        assert!(!Ailment::TooBig { revision: 1, stored: MAX_STORED + 1 }.is_trouble());
     }
 }

@@ -52,6 +52,8 @@ impl Row {
     pub fn new(record: &RecordMeta, head: Result<&Head, &Damage>) -> Option<Self> {
         let id = ReleaseId { namespace: record.id.namespace.clone(), name: record.release()?.to_owned() };
         let label = record.status.clone().unwrap_or_else(|| Status::Unknown.to_string());
+        // Such a record has nothing that an overview shows, and Helm crashes on it.
+        let head = head.and_then(|head| if head.has_info { Ok(head) } else { Err(&Damage::NoInfo) });
         let head_or_none = head.ok();
         Some(Self {
             id,

@@ -28,7 +28,7 @@ pub enum Damage {
     #[error("the payload's gzip data are corrupt")]
     CorruptGzip,
     /// It inflates to more than any release takes.
-    #[error("the payload inflates to more than {limit} bytes")]
+    #[error("the payload inflates to more than {} MiB", limit >> 20)]
     TooLarge {
         /// Bytes that were allowed.
         limit: usize,

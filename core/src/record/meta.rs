@@ -88,6 +88,7 @@ pub struct Guard {
 
 /// One record as a list shows it: address, labels, times; no payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RecordMeta {
     /// Where it is stored.
     pub id: RecordId,
@@ -102,6 +103,7 @@ pub struct RecordMeta {
     /// Label `version`, as written.
     pub revision: Option<String>,
     /// Labels that aren't Helm's own.
+    #[serde(default)]
     pub custom: BTreeMap<String, String>,
     /// Secret type or row type; `None` for ConfigMaps, which have none.
     pub record_type: Option<String>,

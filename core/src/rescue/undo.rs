@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Backup, Refusal};
 use crate::inventory::History;
-use crate::record::StoredRecord;
+use crate::record::{RecordMeta, StoredRecord};
 
 /// Takes the backup, the record as it is now and the release's history; gives the record to write, guarded by what is there.
 pub fn undo(backup: &Backup, current: Option<&StoredRecord>, history: &History) -> Result<StoredRecord, Refusal> {
@@ -15,9 +15,7 @@ pub fn undo(backup: &Backup, current: Option<&StoredRecord>, history: &History) 
     if current.digest() != backup.wrote {
         return Err(Refusal::ChangedSince);
     }
-    if let Some(newest) =
-        history.newest().and_then(|record| record.revision()).filter(|newest| *newest > backup.revision)
-    {
+    if let Some(newest) = history.newest().and_then(RecordMeta::revision).filter(|newest| *newest > backup.revision) {
         return Err(Refusal::Overtaken { newest, revision: backup.revision, status: backup.status.clone() });
     }
     let mut restored = backup.record.clone();

@@ -13,6 +13,8 @@ const RELEASES: usize = 400;
 const REVISIONS: u64 = 10;
 /// One release in so many has big records: 15 %.
 const BIG: std::ops::Range<usize> = 0..60;
+/// A command's words.
+type Words = &'static [&'static str];
 /// Releases that end in a pending record.
 const PENDING: [usize; 4] = [7, 77, 177, 277];
 
@@ -42,7 +44,7 @@ pub fn run(refloat: &Path, runs: usize) -> Result<()> {
         &mut ours(&["list", "-A", "-o", "json"])()?,
         &mut helm(Major::V4, &["list", "-A", "--max", "0", "-o", "json"])()?,
     )?;
-    let table: [(&str, &'static [&'static str], &'static [&'static str], &'static [&'static str]); 4] = [
+    let table: [(&str, Words, Words, Words); 4] = [
         ("list -A", &["list", "-A", "-a", "--max", "0"], &["list", "-A", "--max", "0"], &["list", "-A"]),
         (
             "list -A --pending",
@@ -85,12 +87,12 @@ fn row(name: &str, three: &Cost, four: &Cost, ours: &Cost) -> Result<()> {
 
 fn seed(bed: &Bed) -> Result<()> {
     let (mut big, mut small): (Vec<Pattern>, Vec<Pattern>) = (Vec::new(), Vec::new());
-    for (major, text) in [(Major::V3, 500_000), (Major::V4, 560_000)] {
+    for (major, text) in [(Major::V3, 980_000), (Major::V4, 1_080_000)] {
         let (pattern, stored) = pattern(bed, major, text)?;
         within(stored, 400_000..=500_000)?;
         big.push(pattern);
     }
-    for (major, text) in [(Major::V3, 24_000), (Major::V4, 36_000)] {
+    for (major, text) in [(Major::V3, 50_000), (Major::V4, 60_000)] {
         let (pattern, stored) = pattern(bed, major, text)?;
         within(stored, 20_000..=35_000)?;
         small.push(pattern);
@@ -124,7 +126,7 @@ fn same_work(ours: &mut Command, theirs: &mut Command) -> Result<()> {
     let rows = |command: &mut Command| -> Result<Value> { Ok(serde_json::from_slice(&command.output()?.stdout)?) };
     let (ours, theirs) = (rows(ours)?, rows(theirs)?);
     let key = |value: &Value| {
-        let mut list: Vec<String> = value.as_array().into_iter().flatten().map(|one| one.to_string()).collect();
+        let mut list: Vec<String> = value.as_array().into_iter().flatten().map(Value::to_string).collect();
         list.sort();
         list
     };

@@ -1,0 +1,263 @@
+//! Bundles: what was read of a cluster, saved to a file, so that it can be looked at again elsewhere.
+//!
+//! Takes and gives JSON text. Records are kept as served, payloads in full: a bundle holds the values of its releases and is
+//! to be kept like a Secret. Reads and writes no file itself.
+//!
+//! The format only grows within a version: a reader ignores fields it doesn't know, and a field that is missing has the
+//! value its documentation names. A change that would mislead an older reader gets a new version, which older readers
+//! refuse.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::record::{Driver, StoredRecord};
+
+/// The format's version. Readers refuse any other.
+pub const BUNDLE_VERSION: &str = "refloat.dev/v1";
+/// What the file says it is.
+pub const BUNDLE_KIND: &str = "Bundle";
+
+/// What was read of a cluster at one time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bundle {
+    /// [`BUNDLE_VERSION`].
+    pub api_version: String,
+    /// [`BUNDLE_KIND`].
+    pub kind: String,
+    /// When, by the clock of whoever stamps the records. Required: ages make no sense without it.
+    pub taken_at: Timestamp,
+    /// What served the records; if missing, nothing is known of it.
+    #[serde(default)]
+    pub server: Server,
+    /// What held the records; if missing, Helm's default, Secrets.
+    #[serde(default = "helms_default")]
+    pub driver: Driver,
+    /// The records; if missing, none were read.
+    #[serde(default)]
+    pub records: Vec<StoredRecord>,
+}
+
+/// The API server that was read from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Server {
+    /// Kubernetes' version, as in `v1.35.0`; `None` if it wasn't asked or is missing.
+    #[serde(default)]
+    pub kubernetes: Option<String>,
+}
+
+/// Why a file isn't a bundle that can be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BundleError {
+    /// No JSON object.
+    #[error("the file is no JSON object")]
+    NotJson,
+    /// Something else than a bundle.
+    #[error("the file is {}, not a {BUNDLE_KIND}", .kind.as_ref().map_or_else(|| "of no kind".to_owned(), |kind| format!("a {kind}")))]
+    WrongKind {
+        /// What it says it is.
+        kind: Option<String>,
+    },
+    /// A bundle of another version.
+    #[error("the bundle's version is {}; this refloat reads {BUNDLE_VERSION}", .version.as_deref().unwrap_or("missing"))]
+    WrongVersion {
+        /// What it says.
+        version: Option<String>,
+    },
+    /// A bundle, and something in it isn't as it must be.
+    #[error("the bundle is damaged in line {line}: {what}")]
+    Damaged {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, without a word of the contents.
+        what: String,
+    },
+    /// It can't be put into JSON.
+    #[error("the bundle can't be written")]
+    Unwritable,
+}
+
+/// What tells a bundle from anything else. Read first, so that another version's fields can't hide the reason.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    #[serde(default)]
+    api_version: Option<String>,
+    #[serde(default)]
+    kind: Option<String>,
+}
+
+fn helms_default() -> Driver {
+    Driver::Secret
+}
+
+impl Bundle {
+    /// A bundle of these records.
+    pub fn new(driver: Driver, records: Vec<StoredRecord>, taken_at: Timestamp, server: Server) -> Self {
+        Self { api_version: BUNDLE_VERSION.to_owned(), kind: BUNDLE_KIND.to_owned(), taken_at, server, driver, records }
+    }
+
+    /// Takes a file's text; gives the bundle in it.
+    pub fn parse(text: &str) -> Result<Self, BundleError> {
+        // Serde would take a list for an object, field by field.
+        if !text.trim_start().starts_with('{') {
+            return Err(BundleError::NotJson);
+        }
+        let envelope: Envelope = serde_json::from_str(text).map_err(|error| damaged(&error))?;
+        if envelope.kind.as_deref() != Some(BUNDLE_KIND) {
+            return Err(BundleError::WrongKind { kind: envelope.kind });
+        }
+        if envelope.api_version.as_deref() != Some(BUNDLE_VERSION) {
+            return Err(BundleError::WrongVersion { version: envelope.api_version });
+        }
+        serde_json::from_str(text).map_err(|error| damaged(&error))
+    }
+
+    /// Gives the file's text: one field a line, so that two bundles can be compared.
+    pub fn to_json(&self) -> Result<String, BundleError> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(|_| BundleError::Unwritable)
+    }
+}
+
+/// Serde's own words name fields, but for a value of the wrong type they quote it, and values may be secret.
+fn damaged(error: &serde_json::Error) -> BundleError {
+    let text = error.to_string();
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "it ends early".to_owned(),
+        _ if text.starts_with("missing field") => text.split(" at line").next().unwrap_or_default().to_owned(),
+        serde_json::error::Category::Data => "a field has a value that it can't have".to_owned(),
+        _ => "this is no JSON".to_owned(),
+    };
+    BundleError::Damaged { line: error.line(), what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A bundle as the first version writes it. Never to be changed: files like it exist.
+    const GOLDEN: &str = r#"{
+  "apiVersion": "refloat.dev/v1",
+  "kind": "Bundle",
+  "takenAt": "2026-11-21T12:00:00Z",
+  "server": {
+    "kubernetes": "v1.35.0"
+  },
+  "driver": "configmap",
+  "records": [
+    {
+      "meta": {
+        "id": {
+          "driver": "configmap",
+          "namespace": "shop",
+          "key": "sh.helm.release.v1.cart.v1"
+        },
+        "guard": {
+          "uid": "u",
+          "version": "7"
+        },
+        "name": "cart",
+        "owner": "helm",
+        "status": "deployed",
+        "revision": "1",
+        "custom": {
+          "team": "shop"
+        },
+        "recordType": null,
+        "created": "2026-11-21T11:00:00Z",
+        "written": "2026-11-21T11:00:00Z"
+      },
+      "object": {
+        "data": {
+          "release": "H4sI"
+        },
+        "metadata": {
+          "creationTimestamp": "2026-11-21T11:00:00Z",
+          "labels": {
+            "name": "cart",
+            "owner": "helm",
+            "status": "deployed",
+            "team": "shop",
+            "version": "1"
+          },
+          "name": "sh.helm.release.v1.cart.v1",
+          "namespace": "shop",
+          "resourceVersion": "7",
+          "uid": "u"
+        }
+      }
+    }
+  ]
+}
+"#;
+
+    fn golden() -> Bundle {
+        let labels = json!({"name": "cart", "owner": "helm", "status": "deployed", "version": "1", "team": "shop"});
+        let object = json!({
+            "metadata": {
+                "name": "sh.helm.release.v1.cart.v1", "namespace": "shop", "uid": "u", "resourceVersion": "7",
+                "creationTimestamp": "2026-11-21T11:00:00Z", "labels": labels
+            },
+            "data": {"release": "H4sI"}
+        });
+        let records = StoredRecord::from_object(Driver::ConfigMap, object).into_iter().collect();
+        let server = Server { kubernetes: Some("v1.35.0".into()) };
+        Bundle::new(Driver::ConfigMap, records, "2026-11-21T12:00:00Z".parse().unwrap(), server)
+    }
+
+    #[test]
+    fn the_format_stays_as_it_is() {
+        assert_eq!(golden().to_json().unwrap(), GOLDEN);
+        assert_eq!(Bundle::parse(GOLDEN), Ok(golden()));
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_and_missing_ones_have_their_defaults() {
+        let grown = r#"{"apiVersion": "refloat.dev/v1", "kind": "Bundle", "takenAt": "2026-11-21T12:00:00Z",
+            "objects": [{"kind": "Pod"}], "server": {"nodes": 3}}"#;
+        let bundle = Bundle::parse(grown).unwrap();
+        let expected = Bundle::new(Driver::Secret, Vec::new(), golden().taken_at, Server { kubernetes: None });
+        assert_eq!(bundle, expected);
+        let bare = r#"{"apiVersion": "refloat.dev/v1", "kind": "Bundle", "takenAt": "2026-11-21T12:00:00Z"}"#;
+        assert_eq!(Bundle::parse(bare), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_no_bundle_is_told_apart() {
+        let table = [
+            ("", "the file is no JSON object"),
+            ("apiVersion: refloat.dev/v1", "the file is no JSON object"),
+            ("[\"refloat.dev/v1\", \"Bundle\"]", "the file is no JSON object"),
+            (r#"{"kind": "Bundle" "#, "the bundle is damaged in line 1: it ends early"),
+            ("{}", "the file is of no kind, not a Bundle"),
+            (r#"{"kind": "RecordBackup"}"#, "the file is a RecordBackup, not a Bundle"),
+            (r#"{"kind": "Bundle"}"#, "the bundle's version is missing; this refloat reads refloat.dev/v1"),
+            (
+                r#"{"kind": "Bundle", "apiVersion": "refloat.dev/v2", "records": 3}"#,
+                "the bundle's version is refloat.dev/v2; this refloat reads refloat.dev/v1",
+            ),
+            (
+                r#"{"kind": "Bundle", "apiVersion": "refloat.dev/v1"}"#,
+                "the bundle is damaged in line 1: missing field `takenAt`",
+            ),
+        ];
+        for (text, expected) in table {
+            assert_eq!(Bundle::parse(text).unwrap_err().to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn damage_is_placed_and_not_quoted() {
+        let cut = &GOLDEN[..GOLDEN.find("H4sI").unwrap()];
+        let cut = Bundle::parse(cut).unwrap_err().to_string();
+        assert_eq!(cut, "the bundle is damaged in line 34: it ends early");
+        let secret = GOLDEN.replace("\"u\"", "[\"hunter2\"]").replace("\"7\"", "{\"hunter2\": 1}");
+        let wrong = Bundle::parse(&secret).unwrap_err().to_string();
+        assert_eq!(wrong, "the bundle is damaged in line 17: a field has a value that it can't have");
+        let driver = Bundle::parse(&GOLDEN.replace("\"driver\": \"configmap\"", "\"driver\": \"hunter2\""));
+        assert!(!driver.unwrap_err().to_string().contains("hunter2"));
+    }
+}
