@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(cut, "the bundle is damaged in line 34: it ends early");
         let secret = GOLDEN.replace("\"u\"", "[\"hunter2\"]").replace("\"7\"", "{\"hunter2\": 1}");
         let wrong = Bundle::parse(&secret).unwrap_err().to_string();
-        assert_eq!(wrong, "the bundle is damaged in line 17: a field has a value that it can't have");
+        assert_eq!(wrong, "the bundle is damaged in line 18: a field has a value that it can't have");
         let driver = Bundle::parse(&GOLDEN.replace("\"driver\": \"configmap\"", "\"driver\": \"hunter2\""));
         assert!(!driver.unwrap_err().to_string().contains("hunter2"));
     }
