@@ -79,6 +79,18 @@ pub struct Examined {
 }
 
 impl Examined {
+    /// A record that belongs to no release, under the name kubectl has for it, which no release can have.
+    pub fn stray(record: &RecordMeta) -> Self {
+        let name = format!("{}/{}", record.id.driver, record.id.key);
+        Self {
+            id: ReleaseId { namespace: record.id.namespace.clone(), name },
+            revision: record.revision().unwrap_or_default(),
+            status: record.status.clone().unwrap_or_else(|| Status::Unknown.to_string()),
+            since: record.written.or(record.created),
+            ailments: vec![Ailment::Stray { record: record.id.clone() }],
+        }
+    }
+
     /// Whether anything is wrong that isn't just worth knowing.
     pub fn is_unhealthy(&self) -> bool {
         self.ailments.iter().any(Ailment::is_trouble)

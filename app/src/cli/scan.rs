@@ -3,6 +3,7 @@
 use clap::Args;
 use jiff::Timestamp;
 use refloat_core::inventory::Ailment;
+use refloat_core::record::{Driver, RecordId};
 use refloat_core::report::{age, shortened};
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use crate::exit::Exit;
 use crate::look::{Examined, examine_all};
 use crate::output::{BAD, Format, GOOD, LITERAL, Ui, paint, table};
 use crate::settings::Connection;
-use crate::source::{Gathered, Source};
+use crate::source::Source;
 
 /// Flags of `scan`.
 #[derive(Debug, Clone, Default, Args)]
@@ -75,26 +76,19 @@ pub(super) async fn scan(
     let examined = examine_all(gathered.records.as_ref(), &gathered.inventory).await?;
     let now = gathered.records.now().await?;
     ui.notes(&gathered.notes)?;
-    ui.notes(&strays(&gathered))?;
     let total = examined.len();
     let noted = examined.iter().filter(|release| !release.is_unhealthy() && !release.ailments.is_empty()).count();
     let shown = |release: &Examined| release.is_unhealthy() || (args.all && !release.ailments.is_empty());
-    let found: Vec<Examined> = examined.into_iter().filter(shown).collect();
+    let mut found: Vec<Examined> = examined.into_iter().filter(shown).collect();
     let unhealthy = found.iter().filter(|release| release.is_unhealthy()).count();
+    if args.output != Format::Name {
+        found.extend(gathered.inventory.strays.iter().map(Examined::stray));
+    }
     show(&found, now, args.output, ui, (unhealthy, total, namespace))?;
     if !args.output.is_data() && noted > 0 && !args.all {
         ui.say(format!("{noted} healthy ones have something worth knowing: refloat scan --all"))?;
     }
     Ok(if unhealthy > 0 || !gathered.inventory.strays.is_empty() { Exit::Found } else { Exit::Ok })
-}
-
-fn strays(gathered: &Gathered) -> Vec<String> {
-    let strays = gathered.inventory.strays.iter();
-    strays
-        .map(|stray| {
-            format!("{} looks like a Helm record, but neither labels nor name tell of which release", stray.id)
-        })
-        .collect()
 }
 
 fn show(
@@ -115,6 +109,7 @@ fn show(
     let place =
         namespace.map_or_else(|| "in all namespaces".to_owned(), |namespace| format!("in namespace {namespace}"));
     ui.line(match (unhealthy, total) {
+        (0, _) if found.iter().any(Examined::is_unhealthy) => paint(BAD, "Needs attention:"),
         (0, 0) => format!("No Helm release {place}."),
         (0, 1) => format!("{} The one Helm release {place}.", paint(GOOD, "Healthy:")),
         (0, _) => format!("{} All {total} Helm releases {place}.", paint(GOOD, "Healthy:")),
@@ -178,14 +173,33 @@ fn reason(release: &Examined) -> String {
 
 /// The command that leads on from the worst ailment.
 pub(super) fn next(release: &Examined) -> String {
+    let pending = release.ailments.iter().any(|ailment| matches!(ailment, Ailment::Interrupted { .. }));
     let words = match release.ailments.first() {
         Some(Ailment::Interrupted { .. }) => "refloat fix NAME --with unlock",
-        Some(Ailment::Uninstalling { .. }) => "helm uninstall NAME",
-        Some(Ailment::Failed { .. } | Ailment::NewestNotDeployed { .. } | Ailment::NoneDeployed { .. }) => {
-            "refloat history NAME"
+        // Unlocking writes label and payload.
+        Some(Ailment::StatusMismatch { .. }) if pending => "refloat fix NAME --with unlock",
+        Some(Ailment::StatusMismatch { record, payload, .. }) if record.driver != Driver::Sql => {
+            return labelled(record, &[("status", Some(payload.clone()))]);
         }
-        Some(Ailment::SeveralDeployed { .. } | Ailment::Gap { .. }) => "refloat history NAME",
-        _ => "refloat status NAME",
+        Some(Ailment::MissingLabels { record, missing, .. }) if missing.iter().all(|(_, was)| was.is_some()) => {
+            return labelled(record, missing);
+        }
+        Some(Ailment::Stray { record }) => {
+            // Shows labels and sizes, no content.
+            return format!("kubectl describe {} {} -n {}", record.driver, record.key, record.namespace);
+        }
+        Some(Ailment::IdentityMismatch { .. }) => "refloat get metadata NAME",
+        Some(Ailment::Uninstalling { .. }) => "helm uninstall NAME",
+        Some(Ailment::TooBig { .. } | Ailment::NearlyTooBig { .. }) | None => "refloat status NAME",
+        Some(_) => "refloat history NAME",
     };
     typed(words, &release.id)
+}
+
+/// Puts labels where they belong: that changes nothing but them, and Helm writes them itself at its next change.
+fn labelled(record: &RecordId, labels: &[(&'static str, Option<String>)]) -> String {
+    let labels: Vec<_> =
+        labels.iter().map(|(key, value)| format!("{key}={}", value.as_deref().unwrap_or_default())).collect();
+    let kind = record.driver.as_str();
+    format!("kubectl label {kind} {} -n {} --overwrite {}", record.key, record.namespace, labels.join(" "))
 }

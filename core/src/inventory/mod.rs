@@ -3,6 +3,7 @@
 //! Takes record metadata in any order; gives one [`History`] per release, oldest revision first. Records that can't be
 //! assigned to a release are kept as strays and reported, never dropped.
 
+mod ailment;
 mod health;
 mod select;
 mod selector;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{RecordMeta, Status};
 
+pub use ailment::*;
 pub use health::*;
 pub use select::*;
 pub use selector::*;
