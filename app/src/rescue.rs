@@ -17,6 +17,15 @@ use crate::source::{Gathered, Source};
 /// How often a watch looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// Who carries a fix out, and how fast time goes by for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rescuer {
+    /// `user@host`, for the record's description.
+    pub name: String,
+    /// How many seconds of a watch go by in one: 1 wherever anyone else can write.
+    pub tempo: u32,
+}
+
 /// A fix that is planned and not yet carried out.
 pub struct Planned {
     /// The release.
@@ -42,13 +51,18 @@ pub struct Done {
 }
 
 /// Takes a release; plans its unlock. Writes nothing.
-pub async fn plan_unlock(gathered: &Gathered, id: &ReleaseId, history: History) -> Result<Planned, Failure> {
+pub async fn plan_unlock(
+    gathered: &Gathered,
+    id: &ReleaseId,
+    history: History,
+    rescuer: &Rescuer,
+) -> Result<Planned, Failure> {
     let records = gathered.records.as_ref();
     let newest = history.newest().ok_or(Refusal::Gone)?;
     let record = records.get(&newest.id).await?.ok_or(Refusal::Gone)?;
     let now = records.now().await?;
     let fix = fix_id(&record, now);
-    let by = whoami();
+    let by = rescuer.name.clone();
     let unlock = unlock(&record, &fix, &by)?;
     Ok(Planned { id: id.clone(), history, fix, unlock: touched(unlock, now), now, by })
 }
@@ -65,10 +79,11 @@ fn touched(mut unlock: Unlock, now: Timestamp) -> Unlock {
 }
 
 /// Watches the release's records for as long as their silence is too short; refuses if anyone writes.
-/// `tick` hears how long is left.
+/// `tick` hears how long is left. It looks as often at any tempo.
 pub async fn watch(
     records: &dyn ReadRecords,
     planned: &Planned,
+    rescuer: &Rescuer,
     mut tick: impl FnMut(Duration),
 ) -> Result<(), Failure> {
     let Some(newest) = planned.history.newest() else { return Err(Refusal::Gone.into()) };
@@ -77,7 +92,7 @@ pub async fn watch(
     while !left.is_zero() {
         tick(left);
         let step = left.min(LOOK_EVERY);
-        tokio::time::sleep(step).await;
+        tokio::time::sleep(step / rescuer.tempo.max(1)).await;
         left = left.saturating_sub(step);
         still_quiet(&planned.history, &history(records.list(&query).await?))?;
     }
@@ -195,13 +210,4 @@ pub async fn take_back(source: &Source, undoing: &Undoing) -> Result<(), Failure
     }
     let namespace = &backup.record.meta.id.namespace;
     Ok(source.backups.mark_undone(namespace, &backup.id, gathered.records.now().await?).await?)
-}
-
-/// `user@host`, for the record's description.
-fn whoami() -> String {
-    let of = |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    let user = of(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "someone".to_owned());
-    let host = of(&["HOSTNAME", "HOST"])
-        .or_else(|| std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned()));
-    refloat_core::report::shortened(&host.map_or_else(|| user.clone(), |host| format!("{user}@{host}")), 60)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use refloat_core::record::Driver;
+use refloat_core::report::shortened;
 
 use crate::cluster::ConnectOptions;
 use crate::error::Failure;
@@ -93,6 +94,15 @@ impl Connection {
             timeout: self.request_timeout,
         }
     }
+}
+
+/// `user@host`, to sign what is changed.
+pub fn whoami() -> String {
+    let of = |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let user = of(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "someone".to_owned());
+    let host = of(&["HOSTNAME", "HOST"])
+        .or_else(|| std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned()));
+    shortened(&host.map_or_else(|| user.clone(), |host| format!("{user}@{host}")), 60)
 }
 
 #[cfg(test)]

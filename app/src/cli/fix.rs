@@ -12,8 +12,8 @@ use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::output::{Format, GOOD, LITERAL, STRONG, Ui, paint};
-use crate::rescue::{Done, Planned, carry_out, plan_unlock, watch};
-use crate::settings::Connection;
+use crate::rescue::{Done, Planned, Rescuer, carry_out, plan_unlock, watch};
+use crate::settings::{Connection, whoami};
 use crate::source::{Gathered, Source};
 
 /// Flags of `fix`.
@@ -40,7 +40,7 @@ pub struct FixArgs {
     force_live: bool,
     /// Folder for the backup on this machine [default: refloat/backups in the user's state folder]
     #[arg(long, value_name = "DIR")]
-    backup_dir: Option<PathBuf>,
+    pub(super) backup_dir: Option<PathBuf>,
     /// Output format of what was done
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
@@ -70,40 +70,25 @@ struct Outcome<'a> {
     undo: String,
 }
 
-impl FixArgs {
-    /// An unlock that asks nothing, for the demo.
-    pub(super) fn unlock(release: &str, backup_dir: PathBuf) -> Self {
-        Self {
-            release: release.to_owned(),
-            with: Way::Unlock,
-            yes: true,
-            dry_run: false,
-            force_live: false,
-            backup_dir: Some(backup_dir),
-            output: Format::Table,
-        }
-    }
-}
-
 /// Runs the fix.
 pub async fn run(args: &FixArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
     let source = open(connection).await?;
-    fix(&source, args, ui).await
+    fix(&source, args, &Rescuer { name: whoami(), tempo: 1 }, ui).await
 }
 
 /// Plans, shows, watches, asks, and does it.
-pub(super) async fn fix(source: &Source, args: &FixArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(super) async fn fix(source: &Source, args: &FixArgs, rescuer: &Rescuer, ui: &mut Ui) -> Result<Exit, Failure> {
     let (id, history, gathered) = source.release(&args.release).await?;
     ui.notes(&gathered.notes)?;
     let Way::Unlock = args.with;
-    let planned = plan_unlock(&gathered, &id, history).await?;
+    let planned = plan_unlock(&gathered, &id, history, rescuer).await?;
     show_plan(&planned, ui)?;
     if args.dry_run {
         ui.say("Dry run: nothing was written.")?;
         return report(&planned, None, args, ui);
     }
     if !args.force_live {
-        wait_for_quiet(&gathered, &planned, ui).await?;
+        wait_for_quiet(&gathered, &planned, rescuer, ui).await?;
     }
     let question = format!("Mark revision {} of {} failed?", planned.unlock.revision, planned.id);
     if !args.yes && !ui.confirm(&question)? {
@@ -114,13 +99,13 @@ pub(super) async fn fix(source: &Source, args: &FixArgs, ui: &mut Ui) -> Result<
     report(&planned, Some(&done), args, ui)
 }
 
-async fn wait_for_quiet(gathered: &Gathered, planned: &Planned, ui: &mut Ui) -> Result<(), Failure> {
+async fn wait_for_quiet(gathered: &Gathered, planned: &Planned, rescuer: &Rescuer, ui: &mut Ui) -> Result<(), Failure> {
     ui.flush()?;
     let bar = if ui.quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
         bar.set_style(style);
     }
-    let result = watch(gathered.records.as_ref(), planned, |left: Duration| {
+    let result = watch(gathered.records.as_ref(), planned, rescuer, |left: Duration| {
         bar.set_message(format!("watching whether anyone writes: {:.0} s left", left.as_secs_f32().ceil()));
         bar.tick();
     })

@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::exit::Exit;
 use crate::output::{Format, Ui, table};
 use crate::settings::Connection;
-use crate::source::CONCURRENCY;
+use crate::source::{CONCURRENCY, Source};
 
 /// Flags of `history`.
 #[derive(Debug, Args)]
@@ -59,6 +59,11 @@ impl From<Row> for Entry {
 /// Runs the command.
 pub async fn run(args: &HistoryArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
     let source = open(connection).await?;
+    history(&source, args, ui).await
+}
+
+/// Shows the revisions of a source's release.
+pub(super) async fn history(source: &Source, args: &HistoryArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let (_, history, gathered) = source.release(&args.release).await?;
     let records = gathered.records.as_ref();
     let first = history.records().len().saturating_sub(args.max);

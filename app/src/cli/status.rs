@@ -13,6 +13,7 @@ use crate::look::Examined;
 use crate::one;
 use crate::output::{BAD, Format, LITERAL, Ui, paint};
 use crate::settings::Connection;
+use crate::source::Source;
 
 /// Flags of `status`.
 #[derive(Debug, Args)]
@@ -31,12 +32,17 @@ pub struct StatusArgs {
 /// Runs the command.
 pub async fn run(args: &StatusArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
     let source = open(connection).await?;
-    let (id, history, gathered, record) = one::find(&source, &args.release, args.revision).await?;
+    status(&source, args, ui).await
+}
+
+/// Shows one release of a source.
+pub(super) async fn status(source: &Source, args: &StatusArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let (id, history, gathered, record) = one::find(source, &args.release, args.revision).await?;
     ui.notes(&gathered.notes)?;
     let newest = args.revision.is_none() || history.newest().map(|newest| &newest.id) == Some(&record.meta.id);
     let findings = if newest { examine(&history, &Opened::read(&record)) } else { Vec::new() };
     if args.output.is_data() {
-        return data(args, &source, &findings, ui).await;
+        return data(args, source, &findings, ui).await;
     }
     if args.output == Format::Name {
         ui.line(&id)?;
@@ -60,12 +66,7 @@ pub async fn run(args: &StatusArgs, connection: &Connection, ui: &mut Ui) -> Res
 }
 
 /// Helm's JSON: the release without its chart. Findings, if any, come under a key of their own.
-async fn data(
-    args: &StatusArgs,
-    source: &crate::source::Source,
-    findings: &[Ailment],
-    ui: &mut Ui,
-) -> Result<Exit, Failure> {
+async fn data(args: &StatusArgs, source: &Source, findings: &[Ailment], ui: &mut Ui) -> Result<Exit, Failure> {
     let revision = one::open(source, &args.release, args.revision).await?;
     let mut members = revision.members()?;
     members.remove("chart");

@@ -23,13 +23,6 @@ pub struct UndoArgs {
     yes: bool,
 }
 
-impl UndoArgs {
-    /// The last fix, without asking, for the demo.
-    pub(super) fn last() -> Self {
-        Self { id: None, yes: true }
-    }
-}
-
 /// Runs the undo.
 pub async fn run(args: &UndoArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
     let source = open(connection).await?;
