@@ -12,7 +12,7 @@ use crate::cluster::RecordQuery;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::look::{Examined, examine_all};
-use crate::output::{BAD, Format, GOOD, LITERAL, Ui, paint, table};
+use crate::output::{BAD, Format, GOOD, LITERAL, Ui, fits, paint, table, wrapped};
 use crate::settings::Connection;
 use crate::source::Source;
 
@@ -86,7 +86,8 @@ pub(super) async fn scan(
     }
     show(&found, now, args.output, ui, (unhealthy, total, namespace))?;
     if !args.output.is_data() && noted > 0 && !args.all {
-        ui.say(format!("{noted} healthy ones have something worth knowing: refloat scan --all"))?;
+        let ones = if noted == 1 { "one has" } else { "ones have" };
+        ui.say(format!("{noted} healthy {ones} something worth knowing: refloat scan --all"))?;
     }
     Ok(if unhealthy > 0 || !gathered.inventory.strays.is_empty() { Exit::Found } else { Exit::Ok })
 }
@@ -122,8 +123,7 @@ fn show(
     ui.line("")?;
     let rows: Vec<[String; 8]> = found.iter().map(|release| row(release, now)).collect();
     let drawn = table(Some(["NAMESPACE", "NAME", "REVISION", "STATUS", "SINCE", "AGE", "REASON", "NEXT"]), &rows);
-    let widest = drawn.lines().map(|line| line.chars().count()).max().unwrap_or_default();
-    if ui.width.is_none_or(|width| widest <= width) {
+    if fits(&drawn, ui.width) {
         return ui.write(&drawn);
     }
     rows.iter().try_for_each(|row| block(row, ui))
@@ -136,7 +136,7 @@ fn block(
 ) -> Result<(), Failure> {
     let head = paint(crate::output::STRONG, format!("{namespace}/{name}"));
     ui.line(format!("{head}  revision {revision}  {}  for {age}, since {since}", paint(BAD, status)))?;
-    ui.line(format!("    {reason}"))?;
+    ui.line(format!("    {}", wrapped(reason, 4, ui.width)))?;
     ui.line(format!("    next: {}", paint(LITERAL, next)))
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests")]
 
 mod damage;
+mod oddities;
 mod parity;
 mod record;
 mod rescue;
