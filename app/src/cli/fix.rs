@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::output::{Format, GOOD, LITERAL, STRONG, Ui, paint};
+use crate::output::{Format, GOOD, LITERAL, STRONG, Ui, paint, wrapped};
 use crate::rescue::{Done, Planned, Rescuer, carry_out, plan_unlock, watch};
 use crate::settings::{Connection, whoami};
 use crate::source::{Gathered, Source};
@@ -123,14 +123,15 @@ fn show_plan(planned: &Planned, ui: &mut Ui) -> Result<(), Failure> {
         unlock.revision,
         unlock.from
     ))?;
-    ui.say("  writes   status and description of this one record; no object in the cluster is touched")?;
-    ui.say("  loses    nothing: manifest and values of the abandoned revision stay in the history")?;
+    let mut item = |name: &str, text: &str| ui.say(format!("  {name:<9}{}", wrapped(text, 11, ui.width)));
+    item("writes", "status and description of this one record; no object in the cluster is touched")?;
+    item("loses", "nothing: manifest and values of the abandoned revision stay in the history")?;
     let after = match planned.history.deployed().last() {
         Some(deployed) => format!("the next helm upgrade goes on from revision {deployed}"),
         None => "the next helm upgrade goes on from this failed revision".to_owned(),
     };
-    ui.say(format!("  then     {after}; what only revision {} created stays until you remove it", unlock.revision))?;
-    ui.say(format!("  undo     refloat undo {} -n {}", planned.fix, planned.id.namespace))
+    item("then", &format!("{after}; what only revision {} created stays until you remove it", unlock.revision))?;
+    item("undo", &format!("refloat undo {} -n {}", planned.fix, planned.id.namespace))
 }
 
 fn report(planned: &Planned, done: Option<&Done>, args: &FixArgs, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -161,11 +162,8 @@ fn report(planned: &Planned, done: Option<&Done>, args: &FixArgs, ui: &mut Ui) -
         paint(GOOD, "Unlocked"),
         planned.unlock.revision
     ))?;
-    ui.line(format!(
-        "  backup   {}, and in the cluster as secret/refloat-backup-{}",
-        shortened(&done.file.display().to_string(), 300),
-        planned.fix
-    ))?;
+    ui.line(format!("  backup   {}", shortened(&done.file.display().to_string(), 300)))?;
+    ui.line(format!("           and in the cluster: secret/refloat-backup-{}", planned.fix))?;
     ui.line(format!("  next     {}", paint(LITERAL, next)))?;
     ui.line(format!("  undo     {}", paint(LITERAL, undo)))?;
     Ok(Exit::Ok)

@@ -4,13 +4,13 @@ use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
 use refloat_core::inventory::Row;
 use refloat_core::record::RecordMeta;
-use refloat_core::report::ansic;
+use refloat_core::report::{ansic, one_line};
 use serde::Serialize;
 
 use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::output::{Format, Ui, table};
+use crate::output::{Format, STRONG, Ui, fits, paint, table, wrapped};
 use crate::settings::Connection;
 use crate::source::{CONCURRENCY, Source};
 
@@ -83,10 +83,24 @@ pub(super) async fn history(source: &Source, args: &HistoryArgs, ui: &mut Ui) ->
         Format::Name => entries.iter().try_for_each(|entry| ui.line(entry.revision))?,
         Format::Table | Format::Wide => {
             let rows: Vec<[String; 6]> = entries.into_iter().map(cells).collect();
-            ui.write(&table(Some(["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION"]), &rows))?;
+            let drawn = table(Some(["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION"]), &rows);
+            if fits(&drawn, ui.width) {
+                ui.write(&drawn)?;
+            } else {
+                rows.iter().try_for_each(|row| block(row, ui))?;
+            }
         }
     }
     Ok(Exit::Ok)
+}
+
+/// The same for a narrow terminal: a head, and the description below.
+fn block([revision, updated, status, chart, app, description]: &[String; 6], ui: &mut Ui) -> Result<(), Failure> {
+    let [updated, status, chart, app, description] =
+        [updated, status, chart, app, description].map(|text| one_line(text));
+    let head = paint(STRONG, format!("revision {revision}"));
+    ui.line(format!("{head}  {status}  {updated}  {chart}  {app}"))?;
+    ui.line(format!("    {}", wrapped(&description, 4, ui.width)))
 }
 
 fn cells(entry: Entry) -> [String; 6] {

@@ -148,7 +148,7 @@ fn row(release: &Examined, now: Timestamp) -> [String; 8] {
         release.status.clone(),
         release.since.map_or_else(|| "unknown".to_owned(), |since| since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         release.since.map_or_else(|| "unknown".to_owned(), |since| age(now.duration_since(since))),
-        shortened(&reason(release), 160),
+        shortened(&reason(release), 200),
         next(release),
     ]
 }

@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::exit::Exit;
 use crate::look::Examined;
 use crate::one;
-use crate::output::{BAD, Format, LITERAL, Ui, paint};
+use crate::output::{BAD, Format, LITERAL, Ui, paint, wrapped};
 use crate::settings::Connection;
 use crate::source::Source;
 
@@ -98,7 +98,8 @@ fn problems(
 ) -> Result<(), Failure> {
     for finding in findings {
         let style = if finding.is_trouble() { BAD } else { crate::output::NOTE };
-        ui.line(format!("{} {}", paint(style, format!("{}:", finding.code())), one_line(&finding.to_string())))?;
+        let line = format!("{} {}", paint(style, format!("{}:", finding.code())), one_line(&finding.to_string()));
+        ui.line(wrapped(&line, 2, ui.width))?;
     }
     if findings.iter().any(Ailment::is_trouble) {
         let newest = history.newest();

@@ -5,7 +5,7 @@ use clap::Args;
 use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::output::{GOOD, LITERAL, STRONG, Ui, paint};
+use crate::output::{GOOD, LITERAL, STRONG, Ui, paint, wrapped};
 use crate::rescue::{plan_undo, take_back};
 use crate::settings::Connection;
 use crate::source::Source;
@@ -41,19 +41,21 @@ pub(super) async fn undo(source: &Source, args: &UndoArgs, ui: &mut Ui) -> Resul
         backup.revision,
         backup.status
     ))?;
-    ui.say("  restores the record byte for byte, label included; helm will be locked out again")?;
+    let what = "restores the record byte for byte, label included; helm will be locked out again";
+    ui.say(format!("  {}", wrapped(what, 2, ui.width)))?;
     if !args.yes && !ui.confirm(&format!("Put revision {} of {id} back to {}?", backup.revision, backup.status))? {
         let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
         return Err(if ui.interactive { failure } else { failure.hint("--yes confirms where nobody can be asked") });
     }
     take_back(source, &undoing).await?;
-    ui.line(format!(
+    let restored = format!(
         "{} {id}: revision {} is {} again, as it was before fix {}, read back.",
         paint(GOOD, "Restored"),
         backup.revision,
         backup.status,
         backup.id
-    ))?;
+    );
+    ui.line(wrapped(&restored, 2, ui.width))?;
     ui.line(format!(
         "  next     {}",
         paint(LITERAL, format!("refloat status {} -n {}", backup.release, source.namespace))

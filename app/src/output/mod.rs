@@ -2,6 +2,7 @@
 
 mod format;
 mod table;
+mod wrap;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -12,6 +13,7 @@ use crate::exit::Exit;
 
 pub use format::*;
 pub use table::*;
+pub use wrap::*;
 
 /// Names and commands to type.
 pub const LITERAL: Style = AnsiColor::Cyan.on_default();
@@ -34,6 +36,8 @@ pub struct Ui {
     pub interactive: bool,
     /// No talk, only data and errors.
     pub quiet: bool,
+    /// Talk goes where data goes, so that a reader gets both in the order in which they were said.
+    pub one_stream: bool,
 }
 
 /// Takes a style and text; gives the text so styled.
@@ -51,13 +55,21 @@ impl Ui {
             width: terminal.then(|| terminal_width().unwrap_or(80)),
             interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
             quiet,
+            one_stream: false,
         }
     }
 
     /// Streams of the caller's, without colours, nobody to ask.
     pub fn to(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
         let (out, err) = (anstream::StripStream::new(out), anstream::StripStream::new(err));
-        Self { out: Box::new(out), err: Box::new(err), width: None, interactive: false, quiet: false }
+        Self {
+            out: Box::new(out),
+            err: Box::new(err),
+            width: None,
+            interactive: false,
+            quiet: false,
+            one_stream: false,
+        }
     }
 
     /// A line of data.
@@ -72,7 +84,10 @@ impl Ui {
 
     /// A line of talk.
     pub fn say(&mut self, text: impl std::fmt::Display) -> Result<(), Failure> {
-        if self.quiet { Ok(()) } else { Ok(writeln!(self.err, "{text}")?) }
+        if self.quiet {
+            return Ok(());
+        }
+        if self.one_stream { self.line(text) } else { Ok(writeln!(self.err, "{text}")?) }
     }
 
     /// Things worth knowing, on stderr.

@@ -17,6 +17,11 @@ pub fn table<const N: usize>(headings: Option<[&str; N]>, rows: &[[String; N]]) 
     drawn.lines().map(str::trim_end).fold(String::new(), |text, line| text + line + "\n")
 }
 
+/// Whether a table's lines end before a terminal's do. Without a terminal nothing is too wide.
+pub fn fits(drawn: &str, width: Option<usize>) -> bool {
+    width.is_none_or(|width| drawn.lines().all(|line| line.chars().count() <= width))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
