@@ -76,8 +76,8 @@ impl Source {
     }
 
     /// A source over one cluster held in memory.
-    pub fn memory<C: WriteRecords + Backups + 'static>(cluster: Arc<C>) -> Self {
-        Self { records: vec![cluster.clone()], backups: cluster, http: None, namespace: "default".to_owned() }
+    pub fn memory<C: WriteRecords + Backups + 'static>(cluster: Arc<C>, namespace: &str) -> Self {
+        Self { records: vec![cluster.clone()], backups: cluster, http: None, namespace: namespace.to_owned() }
     }
 
     /// Lists what the query asks for with the first driver that has any of it.

@@ -54,8 +54,8 @@ impl ReadRecords for MemoryCluster {
         self.with(|state| state.records.iter().map(|record| record.meta.clone()).filter(wanted).collect())
     }
 
-    async fn head(&self, id: &RecordId) -> Result<Option<Result<Head, Damage>>, ClusterError> {
-        Ok(self.get(id).await?.map(|record| record.head()))
+    async fn head(&self, record: &RecordMeta) -> Result<Option<Result<Head, Damage>>, ClusterError> {
+        Ok(self.get(&record.id).await?.map(|record| record.head()))
     }
 
     async fn get(&self, id: &RecordId) -> Result<Option<StoredRecord>, ClusterError> {
@@ -130,5 +130,48 @@ impl Backups for MemoryCluster {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn cluster() -> (MemoryCluster, StoredRecord) {
+        let object = json!({
+            "metadata": {"name": "sh.helm.release.v1.web.v1", "namespace": "shop", "uid": "u", "resourceVersion": "7"},
+            "data": {"release": "H4sI"}
+        });
+        let record = StoredRecord::from_object(Driver::Secret, object).unwrap();
+        let now = Timestamp::from_second(1000).unwrap();
+        (MemoryCluster::new(Driver::Secret, vec![record.clone()], now), record)
+    }
+
+    #[tokio::test]
+    async fn a_write_moves_the_version_and_the_one_read_before_is_refused() {
+        let (cluster, read) = cluster();
+        let guard = cluster.replace(&read).await.unwrap();
+        assert_ne!(guard.version, read.meta.guard.version);
+        let stored = cluster.get(&read.meta.id).await.unwrap().unwrap();
+        assert_eq!(stored.meta.guard, guard);
+        assert_eq!(stored.object["metadata"]["resourceVersion"], guard.version);
+        assert_eq!(stored.meta.written, Timestamp::from_second(1000).ok());
+
+        let mut late = read.clone();
+        late.object["data"]["release"] = "lost".into();
+        assert!(matches!(cluster.replace(&late).await, Err(ClusterError::Conflict(_))));
+        assert_eq!(cluster.get(&read.meta.id).await.unwrap(), Some(stored.clone()));
+        assert_ne!(cluster.replace(&stored).await.unwrap(), guard);
+    }
+
+    #[tokio::test]
+    async fn another_object_of_the_same_name_is_a_conflict_and_none_is_missing() {
+        let (cluster, mut record) = cluster();
+        record.meta.guard.uid = "recreated".into();
+        assert!(matches!(cluster.replace(&record).await, Err(ClusterError::Conflict(_))));
+        record.meta.id.key = "sh.helm.release.v1.web.v2".into();
+        assert!(matches!(cluster.replace(&record).await, Err(ClusterError::Missing(_))));
+        assert_eq!(cluster.get(&record.meta.id).await.unwrap(), None);
     }
 }
