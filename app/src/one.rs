@@ -38,7 +38,7 @@ pub async fn find(
     }
     .ok_or_else(|| {
         Failure::usage(format!("release {id} has no revision {}", revision.unwrap_or_default()))
-            .hint("refloat history shows those there are")
+            .hint(format!("refloat history {} -n {} shows those there are", id.name, id.namespace))
     })?;
     let record = gathered.records.get(&meta.id).await?;
     let record =

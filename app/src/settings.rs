@@ -61,6 +61,8 @@ pub struct Connection {
     pub request_timeout: Option<Duration>,
 }
 
+const DRIVERS: &str = "those that can be read are secret, configmap and sql";
+
 /// Takes `30` or `30s`.
 fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text);
@@ -77,10 +79,11 @@ impl Connection {
             None | Some("") => Ok(None),
             Some("memory") => Err(Failure::usage(
                 "the memory driver's records live only inside one Helm process; nothing else can read them",
-            )),
-            Some(word) => Driver::parse(word).map(Some).ok_or_else(|| {
-                Failure::usage(format!("unknown driver \"{word}\"")).hint("Helm has secret, configmap and sql")
-            }),
+            )
+            .hint(DRIVERS)),
+            Some(word) => Driver::parse(word)
+                .map(Some)
+                .ok_or_else(|| Failure::usage(format!("unknown driver \"{word}\"")).hint(DRIVERS)),
         }
     }
 

@@ -119,7 +119,8 @@ impl ListArgs {
         } else {
             chosen.iter().filter(|(on, _)| *on).flat_map(|(_, s)| s.iter().copied()).collect()
         };
-        let selector = Selector::parse(self.selector.as_deref().unwrap_or_default()).map_err(Failure::usage)?;
+        let selector = Selector::parse(self.selector.as_deref().unwrap_or_default())
+            .map_err(|error| Failure::usage(error).hint("one looks like a=b,c!=d,e in (f,g),!h"))?;
         Ok(ListOptions {
             statuses,
             filter: self.filter.clone(),

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 
+use super::kubeconfig::{load, unusable};
 use super::{ClusterError, Http};
 
 /// How to reach the cluster, as flags and environment say.
@@ -32,8 +32,9 @@ pub async fn connect(options: &ConnectOptions) -> Result<Http, ClusterError> {
     let mut config = load(options).await?;
     // Kube's own retry repeats writes on 429/503/504, even ones the server has carried out. Reads are retried in `http`.
     config.default_retry = false;
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    config.read_timeout = Some(options.timeout.unwrap_or(READ_TIMEOUT));
+    let timeout = options.timeout.unwrap_or(READ_TIMEOUT);
+    config.connect_timeout = Some(timeout.min(CONNECT_TIMEOUT));
+    config.read_timeout = Some(timeout);
     config.reset_reader_on_write = true;
     if options.as_user.is_some() {
         config.auth_info.impersonate.clone_from(&options.as_user);
@@ -43,33 +44,12 @@ pub async fn connect(options: &ConnectOptions) -> Result<Http, ClusterError> {
     }
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
     let namespace = config.default_namespace.clone();
-    let client = Client::try_from(config).map_err(|error| ClusterError::Kubeconfig(plain(&error)))?;
+    let login = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
+    let client = Client::try_from(config).map_err(|error| unusable(&error, login.as_deref()))?;
     Ok(Http::new(client, server, namespace))
 }
 
-async fn load(options: &ConnectOptions) -> Result<Config, ClusterError> {
-    let read = match &options.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
-    };
-    let kubeconfig = match read {
-        Ok(kubeconfig) => kubeconfig,
-        Err(error) if options.kubeconfig.is_none() && options.context.is_none() => {
-            return Config::incluster().map_err(|_| ClusterError::Kubeconfig(plain(&error)));
-        }
-        Err(error) => return Err(ClusterError::Kubeconfig(plain(&error))),
-    };
-    if let Some(name) = &options.context
-        && !kubeconfig.contexts.iter().any(|context| context.name == *name)
-    {
-        let known = kubeconfig.contexts.into_iter().map(|context| context.name).collect();
-        return Err(ClusterError::UnknownContext { name: name.clone(), known });
-    }
-    let wanted = KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() };
-    Config::from_custom_kubeconfig(kubeconfig, &wanted).await.map_err(|error| ClusterError::Kubeconfig(plain(&error)))
-}
-
-/// An error's own words and those of what caused it, once each, on one line. Credentials don't occur in them.
+/// An error's own words and those of what caused it, once each, on one line. Not for errors about credentials.
 pub(super) fn plain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -18,6 +18,23 @@ pub enum ClusterError {
         /// The ones there are.
         known: Vec<String>,
     },
+    /// No context is asked for, and the kubeconfig chooses none.
+    #[error("no usable kubeconfig: no current context is set")]
+    NoContext {
+        /// The ones there are.
+        known: Vec<String>,
+    },
+    /// The kubeconfig's way to get credentials gave none.
+    #[error("can't log in: {0}")]
+    Login(String),
+    /// The server's certificate doesn't prove who it is.
+    #[error("{server} isn't trusted: {detail}")]
+    Untrusted {
+        /// The API server.
+        server: String,
+        /// Why.
+        detail: String,
+    },
     /// No connection.
     #[error("can't reach {server}: {detail}")]
     Unreachable {
@@ -71,10 +88,14 @@ impl ClusterError {
     /// The exit code it ends with.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Kubeconfig(_) | Self::UnknownContext { .. } | Self::Setting(_) => Exit::Usage,
+            Self::Kubeconfig(_) | Self::NoContext { .. } | Self::UnknownContext { .. } | Self::Setting(_) => {
+                Exit::Usage
+            }
             Self::Conflict(_) | Self::Missing(_) => Exit::Changed,
             Self::Decode(_) => Exit::Bug,
-            Self::Unreachable { .. }
+            Self::Login(_)
+            | Self::Untrusted { .. }
+            | Self::Unreachable { .. }
             | Self::Timeout { .. }
             | Self::Unauthorized { .. }
             | Self::Forbidden(_)
@@ -86,6 +107,14 @@ impl ClusterError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Kubeconfig(_) => "set KUBECONFIG or give --kubeconfig".to_owned(),
+            Self::NoContext { known } if !known.is_empty() => format!("--context names one of: {}", known.join(", ")),
+            Self::NoContext { .. } => {
+                "the kubeconfig has no context at all; --context and --kubeconfig name others".to_owned()
+            }
+            Self::Login(_) => "log in again; `kubectl auth whoami` logs in the same way".to_owned(),
+            Self::Untrusted { .. } => {
+                "the kubeconfig's certificate-authority must be the one that signed the server's certificate".to_owned()
+            }
             Self::UnknownContext { known, .. } if known.is_empty() => "the kubeconfig has no context at all".to_owned(),
             Self::UnknownContext { known, .. } => format!("there are: {}", known.join(", ")),
             Self::Unreachable { server, .. } if !server.starts_with("http") => {

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::ClusterError;
 use super::connect::plain;
+use super::kubeconfig::{cause, login_words};
 
 /// A connection to one API server.
 #[derive(Clone)]
@@ -85,7 +86,13 @@ impl Http {
         }
         let code = response.status().as_u16();
         let body = self.bytes(response).await.unwrap_or_else(|_| Vec::new());
-        Err(self.refused(code, &serde_json::from_slice(&body).unwrap_or_else(|_| Status::default()), what))
+        // A proxy's page is no reason; a sentence is.
+        let text = || String::from_utf8_lossy(&body).into_owned();
+        let plain = |_| Status {
+            message: Some(text()).filter(|text| !text.contains('<')).unwrap_or_default(),
+            ..Status::default()
+        };
+        Err(self.refused(code, &serde_json::from_slice(&body).unwrap_or_else(plain), what))
     }
 
     /// Sends a read and gives its body as JSON; `None` if the object isn't there.
@@ -119,7 +126,7 @@ impl Http {
     }
 
     fn refused(&self, code: u16, status: &Status, what: &str) -> ClusterError {
-        let message = refloat_core::report::shortened(&status.message, 400);
+        let message = refloat_core::report::shortened(status.message.trim_end().trim_end_matches('.'), 400);
         match code {
             401 => ClusterError::Unauthorized { server: self.server.clone(), detail: message.to_lowercase() },
             403 if status.reason == "Forbidden" => ClusterError::Forbidden(message),
@@ -130,14 +137,18 @@ impl Http {
         }
     }
 
-    pub(super) fn transport(&self, error: &dyn std::error::Error) -> ClusterError {
-        let detail = plain(error);
-        let lower = detail.to_lowercase();
+    pub(super) fn transport(&self, error: &(dyn std::error::Error + 'static)) -> ClusterError {
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        if let Some(error) = causes.into_iter().find_map(|cause| cause.downcast_ref::<kube::client::AuthError>()) {
+            return ClusterError::Login(login_words(error, None));
+        }
+        let lower = plain(error).to_lowercase();
         let server = self.server.clone();
         if lower.contains("timed out") || lower.contains("deadline has elapsed") {
             ClusterError::Timeout { server }
-        } else if lower.contains("auth") && (lower.contains("exec") || lower.contains("token")) {
-            ClusterError::Unauthorized { server, detail }
+        } else if lower.contains("peer certificate") {
+            let detail = short_cause(error).replace("unknownissuer", "its issuer is unknown");
+            ClusterError::Untrusted { server, detail }
         } else {
             ClusterError::Unreachable { server, detail: short_cause(error) }
         }
@@ -159,5 +170,5 @@ fn short_cause(error: &dyn std::error::Error) -> String {
     while let Some(source) = last.source() {
         last = source;
     }
-    refloat_core::report::shortened(&last.to_string().to_lowercase(), 200)
+    cause(last)
 }

@@ -8,6 +8,7 @@ mod connect;
 mod error;
 mod http;
 mod kube_records;
+mod kubeconfig;
 mod memory;
 mod objects;
 mod sql;

@@ -160,7 +160,7 @@ const MISLABELLED: [Kind; 9] = [
         spoil: |record| record.edit(|json| json["name"] = "web".into()),
         finds: &["name-payload-mismatch"],
         fault: None,
-        says: "the record of revision 2 is for release name-differs, its payload for web",
+        says: "revision 2's labels say release name-differs, its payload release web; Helm goes by the payload",
         next: "refloat get metadata",
     },
     Kind {
@@ -168,7 +168,7 @@ const MISLABELLED: [Kind; 9] = [
         spoil: |record| record.edit(|json| json["version"] = 7.into()),
         finds: &["name-payload-mismatch"],
         fault: None,
-        says: "the record of revision 2 is for revision 2, its payload for 7",
+        says: "revision 2's labels say revision 2, its payload revision 7; Helm goes by the payload",
         next: "refloat get metadata",
     },
     Kind {
@@ -208,7 +208,7 @@ const MISLABELLED: [Kind; 9] = [
         spoil: |record| record.of(record.release, 1).label("status", Some("deployed")),
         finds: &["several-deployed"],
         fault: None,
-        says: "revisions 1 and 2 are all labelled deployed; only one can be",
+        says: "revisions 1 and 2 are labelled deployed; only one can be",
         next: "refloat history",
     },
 ];

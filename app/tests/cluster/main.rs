@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests")]
 
 mod damage;
+mod errors;
+mod kubeconfig;
 mod oddities;
 mod parity;
 mod record;
@@ -54,6 +56,15 @@ pub struct Ran {
 
 /// Runs refloat as a user of this namespace would, its state folder inside the bed's.
 pub fn refloat<I: IntoIterator<Item: AsRef<OsStr>>>(ns: &Namespace<'_>, args: I) -> Ran {
+    refloat_with(ns, args, |_| {})
+}
+
+/// The same with another environment.
+pub fn refloat_with<I: IntoIterator<Item: AsRef<OsStr>>>(
+    ns: &Namespace<'_>,
+    args: I,
+    change: impl FnOnce(&mut Command),
+) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_refloat"));
     command.args(args);
     ns.set_env(&mut command).unwrap();
@@ -62,6 +73,7 @@ pub fn refloat<I: IntoIterator<Item: AsRef<OsStr>>>(ns: &Namespace<'_>, args: I)
         .env("USER", "ada")
         .env("HOSTNAME", "laptop")
         .env("TZ", "UTC");
+    change(&mut command);
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }

@@ -89,9 +89,10 @@ impl fmt::Display for Ailment {
                 f,
                 "revision {revision} is labelled {label} but its payload says {payload}; Helm goes by the payload"
             ),
-            Self::IdentityMismatch { revision, what, label, payload } => {
-                write!(f, "the record of revision {revision} is for {what} {label}, its payload for {payload}")
-            }
+            Self::IdentityMismatch { revision, what, label, payload } => write!(
+                f,
+                "revision {revision}'s labels say {what} {label}, its payload {what} {payload}; Helm goes by the payload"
+            ),
             Self::MissingLabels { record, revision, missing } => {
                 let keys: Vec<_> = missing.iter().map(|(key, _)| *key).collect();
                 let plural = if keys.len() == 1 { "" } else { "s" };
@@ -134,7 +135,7 @@ impl fmt::Display for Ailment {
             }
             Self::SeveralDeployed { revisions } => {
                 let list: Vec<_> = revisions.iter().map(u64::to_string).collect();
-                write!(f, "revisions {} are all labelled deployed; only one can be", list.join(" and "))
+                write!(f, "revisions {} are labelled deployed; only one can be", list.join(" and "))
             }
             Self::NoneDeployed { revision, status } => {
                 write!(f, "no revision is deployed; the newest, {revision}, is {status}")
