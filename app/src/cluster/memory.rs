@@ -54,8 +54,8 @@ impl ReadRecords for MemoryCluster {
         self.with(|state| state.records.iter().map(|record| record.meta.clone()).filter(wanted).collect())
     }
 
-    async fn head(&self, record: &RecordMeta) -> Result<Option<Result<Head, Damage>>, ClusterError> {
-        Ok(self.get(&record.id).await?.map(|record| record.head()))
+    async fn head(&self, id: &RecordId) -> Result<Option<Result<Head, Damage>>, ClusterError> {
+        Ok(self.get(id).await?.map(|record| record.head()))
     }
 
     async fn get(&self, id: &RecordId) -> Result<Option<StoredRecord>, ClusterError> {
