@@ -1,13 +1,13 @@
 //! `cargo xtask capture-demo`: makes real trouble in a bed and saves its records as the bundle that `refloat demo` tells its
 //! story on.
-use crate::{say, workspace};
+use crate::{private, say, workspace};
 use anyhow::{Context as _, Result, ensure};
 use bed::{Bed, Major, Options, Postgres, Trouble, chart};
 use clap::Args;
 use refloat_core::bundle::{Bundle, Server};
 use refloat_core::record::{Driver, StoredRecord};
 use serde_json::json;
-use std::{env, fs};
+use std::fs;
 
 /// It is part of every `refloat`.
 const LARGEST: usize = 150 << 10;
@@ -85,12 +85,5 @@ fn check(bed: &Bed, text: &str) -> Result<()> {
     // Payloads are packed, so they are searched unpacked; the truncated one can't be, and comes from the same chart.
     let payloads = bundle.records.iter().filter_map(|record| Some(record.document().ok()?.text().to_owned()));
     let whole = payloads.fold(text.to_owned(), |whole, payload| whole + &payload);
-    let mut private = vec![bed.address.dir.to_string_lossy().into_owned(), bed.address.server.clone()];
-    private.push(workspace().canonicalize()?.to_string_lossy().into_owned());
-    private.extend(["HOME", "HOSTNAME", "USER"].iter().filter_map(|name| env::var(name).ok()));
-    private.extend(fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned()));
-    for word in private.iter().filter(|word| word.len() > 4) {
-        ensure!(!whole.contains(word.as_str()), "the bundle would tell {word}");
-    }
-    Ok(())
+    private::check(bed, &whole)
 }

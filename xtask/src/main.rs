@@ -3,7 +3,9 @@ mod bench;
 mod capture_demo;
 mod cluster;
 mod fuzz;
+mod golden;
 mod playground;
+mod private;
 mod test;
 
 use clap::Parser;
@@ -16,6 +18,7 @@ enum Chore {
     #[command(subcommand)]
     Bench(bench::Bench),
     CaptureDemo(capture_demo::CaptureDemo),
+    CaptureGolden(golden::CaptureGolden),
     #[command(subcommand)]
     Cluster(cluster::Cluster),
     Fuzz(fuzz::Fuzz),
@@ -27,6 +30,7 @@ fn main() -> anyhow::Result<()> {
     match Chore::parse() {
         Chore::Bench(chore) => chore.run(),
         Chore::CaptureDemo(chore) => chore.run(),
+        Chore::CaptureGolden(chore) => chore.run(),
         Chore::Cluster(chore) => chore.run(),
         Chore::Fuzz(chore) => chore.run(),
         Chore::Playground(chore) => chore.run(),
