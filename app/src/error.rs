@@ -62,6 +62,9 @@ impl From<Refusal> for Failure {
                 (Exit::Refused, "refloat status shows what is wrong with the record")
             }
             Refusal::Sealed { .. } => (Exit::Refused, "a sealed record was abandoned on purpose; helm works over it"),
+            Refusal::AsBefore => {
+                (Exit::Changed, "refloat history shows the ids of other fixes; refloat undo ID takes one back")
+            }
             Refusal::ChangedSince | Refusal::Gone | Refusal::Overtaken { .. } => {
                 (Exit::Changed, "refloat history shows the release as it is now; the backup is kept")
             }

@@ -135,9 +135,9 @@ pub async fn carry_out(
     };
     let file = backup_file::save(dir, &backup)?;
     let namespace = &planned.id.namespace;
-    source.backups.store(namespace, &backup).await.map_err(|error| {
-        Failure::from(error).because("the copy of the backup in the cluster can't be stored; nothing was changed")
-    })?;
+    let unstored =
+        |error| refused("the copy of the backup in the cluster can't be stored; nothing was changed", &error);
+    source.backups.store(namespace, &backup).await.map_err(unstored)?;
     gathered.records.replace(after).await.map_err(lost_race)?;
     let written = gathered.records.get(&after.meta.id).await?;
     let written = written.filter(|written| written.digest() == backup.wrote).ok_or_else(|| {
@@ -158,8 +158,14 @@ fn lost_race(error: ClusterError) -> Failure {
                 "whether the write arrived isn't known; `refloat status` shows it, and running the fix again is safe",
             )
         }
-        other => other.into(),
+        ClusterError::Conflict(_) | ClusterError::Missing(_) => error.into(),
+        other => refused("the record can't be written; nothing was changed", &other),
     }
+}
+
+/// An error of the cluster's, told by what it means for the fix.
+fn refused(what: &str, error: &ClusterError) -> Failure {
+    error.hint().into_iter().fold(Failure::new(error.exit(), what).because(error), Failure::hint)
 }
 
 /// A fix to take back.

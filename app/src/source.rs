@@ -38,6 +38,15 @@ pub struct Gathered {
     pub inventory: Inventory,
     /// What was left out, or chosen by itself.
     pub notes: Vec<String>,
+    /// Whether all namespaces were asked for and only some may be read.
+    pub is_partial: bool,
+}
+
+/// What one driver's list gave.
+struct Readable {
+    metas: Vec<RecordMeta>,
+    /// What it left out, if it covers only some namespaces.
+    left_out: Option<String>,
 }
 
 impl Source {
@@ -80,22 +89,42 @@ impl Source {
         Self { records: vec![cluster.clone()], backups: cluster, http: None, namespace: namespace.to_owned() }
     }
 
-    /// Lists what the query asks for with the first driver that has any of it.
+    /// Lists what the query asks for with the first driver that has any of it. What a driver may not tell is unknown, not absent:
+    /// without any records found, Helm's own default driver must have been readable.
     pub async fn gather(&self, query: &RecordQuery) -> Result<Gathered, Failure> {
         let mut first = None;
+        let mut denied = Vec::new();
         for records in &self.records {
-            let (metas, mut notes) = self.readable(records.as_ref(), query).await?;
-            let found = !metas.is_empty();
+            let Readable { metas, left_out } = match self.readable(records.as_ref(), query).await {
+                Err(ClusterError::Forbidden(why)) if self.records.len() > 1 => {
+                    denied.push((records.driver(), why));
+                    continue;
+                }
+                other => other?,
+            };
+            let (found, is_partial) = (!metas.is_empty(), left_out.is_some());
+            let mut notes: Vec<_> = left_out.into_iter().collect();
             if found && first.is_some() {
                 notes.push(format!("no records in Secrets: showing the {} driver's", records.driver()));
             }
-            let gathered = Gathered { records: records.clone(), inventory: metas.into_iter().collect(), notes };
+            notes.extend(denied.iter().map(|(driver, why)| unknown(*driver, why)));
+            let inventory = metas.into_iter().collect();
+            let gathered = Gathered { records: records.clone(), inventory, notes, is_partial };
             if found {
                 return Ok(gathered);
             }
             first.get_or_insert(gathered);
         }
-        first.ok_or_else(|| Failure::new(Exit::Bug, "no driver to read records with"))
+        let default = self.records.first().map(|records| records.driver());
+        match (first, denied.into_iter().next()) {
+            (Some(gathered), None) => Ok(gathered),
+            (Some(mut gathered), Some((driver, why))) if default != Some(driver) => {
+                gathered.notes.push(unknown(driver, &why));
+                Ok(gathered)
+            }
+            (_, Some((_, why))) => Err(ClusterError::Forbidden(why).into()),
+            (None, None) => Err(Failure::new(Exit::Bug, "no driver to read records with")),
+        }
     }
 
     /// One release's history, and the driver that holds it.
@@ -134,19 +163,15 @@ impl Source {
     }
 
     /// Lists; where all namespaces together are forbidden, lists those that may be read, one by one, and says so.
-    async fn readable(
-        &self,
-        records: &dyn ReadRecords,
-        query: &RecordQuery,
-    ) -> Result<(Vec<RecordMeta>, Vec<String>), Failure> {
+    async fn readable(&self, records: &dyn ReadRecords, query: &RecordQuery) -> Result<Readable, ClusterError> {
         let denied = match (records.list(query).await, &self.http) {
             (Err(ClusterError::Forbidden(denied)), Some(http)) if query.namespace.is_none() => (denied, http),
-            (other, _) => return Ok((other?, Vec::new())),
+            (other, _) => return Ok(Readable { metas: other?, left_out: None }),
         };
         let (candidates, complete) = match namespaces(denied.1).await {
             Ok(names) => (names, true),
             Err(ClusterError::Forbidden(_)) => (vec![self.namespace.clone()], false),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         let tried = candidates.len();
         let lists: Vec<_> = stream::iter(candidates)
@@ -163,7 +188,7 @@ impl Source {
             .try_collect()
             .await?;
         if lists.is_empty() {
-            return Err(ClusterError::Forbidden(denied.0).into());
+            return Err(ClusterError::Forbidden(denied.0));
         }
         let names: Vec<_> = lists.iter().map(|(namespace, _)| namespace.as_str()).collect();
         let of = if complete {
@@ -171,7 +196,34 @@ impl Source {
         } else {
             "the context's namespace only".to_owned()
         };
-        let note = format!("you may not list records in all namespaces: this covers {of} ({})", names.join(", "));
-        Ok((lists.into_iter().flat_map(|(_, metas)| metas).collect(), vec![note]))
+        let note = format!("you may not list records in all namespaces: this covers {of} ({})", some(&names));
+        Ok(Readable { metas: lists.into_iter().flat_map(|(_, metas)| metas).collect(), left_out: Some(note) })
+    }
+}
+
+/// The first few names, and how many more there are.
+fn some(names: &[&str]) -> String {
+    const FEW: usize = 10;
+    match names.get(..FEW) {
+        Some(few) if names.len() > FEW => format!("{} and {} more", few.join(", "), names.len() - FEW),
+        _ => names.join(", "),
+    }
+}
+
+fn unknown(driver: Driver, why: &str) -> String {
+    format!("whether the {driver} driver holds any isn't known: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_names_are_counted() {
+        let names: Vec<String> = (1..=12).map(|n| format!("ns{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(some(&names[..2]), "ns1, ns2");
+        assert_eq!(some(&names[..10]).matches(", ").count(), 9);
+        assert!(some(&names).ends_with("ns10 and 2 more"));
     }
 }

@@ -84,7 +84,12 @@ pub(super) async fn scan(
     if args.output != Format::Name {
         found.extend(gathered.inventory.strays.iter().map(Examined::stray));
     }
-    show(&found, now, args.output, ui, (unhealthy, total, namespace))?;
+    let place = match namespace {
+        Some(namespace) => format!("in namespace {namespace}"),
+        None if gathered.is_partial => "in the namespaces you may read".to_owned(),
+        None => "in all namespaces".to_owned(),
+    };
+    show(&found, now, args.output, ui, (unhealthy, total, &place))?;
     if !args.output.is_data() && noted > 0 && !args.all {
         let ones = if noted == 1 { "one has" } else { "ones have" };
         ui.say(format!("{noted} healthy {ones} something worth knowing: refloat scan --all"))?;
@@ -97,7 +102,7 @@ fn show(
     now: Timestamp,
     format: Format,
     ui: &mut Ui,
-    (unhealthy, total, namespace): (usize, usize, Option<String>),
+    (unhealthy, total, place): (usize, usize, &str),
 ) -> Result<(), Failure> {
     match format {
         Format::Json | Format::Yaml => {
@@ -107,8 +112,6 @@ fn show(
         Format::Name => return found.iter().try_for_each(|release| ui.line(&release.id)),
         Format::Table | Format::Wide => {}
     }
-    let place =
-        namespace.map_or_else(|| "in all namespaces".to_owned(), |namespace| format!("in namespace {namespace}"));
     ui.line(match (unhealthy, total) {
         (0, _) if found.iter().any(Examined::is_unhealthy) => paint(BAD, "Needs attention:"),
         (0, 0) => format!("No Helm release {place}."),

@@ -30,3 +30,36 @@ pub fn written(ns: &Namespace<'_>, text: &str) -> PathBuf {
     std::fs::write(&path, text).unwrap();
     path
 }
+
+/// What a service account may do: verbs on resources, in namespaces or (`*`) in all of them.
+pub struct Right<'a> {
+    pub namespace: &'a str,
+    pub resource: &'a str,
+    pub verbs: &'a [&'a str],
+}
+
+/// Makes a service account with these rights alone; gives its kubeconfig.
+pub fn account(ns: &Namespace<'_>, name: &str, rights: &[Right<'_>]) -> PathBuf {
+    ns.post("serviceaccounts", &json!({"metadata": {"name": name}})).unwrap();
+    let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": ns.name});
+    for (number, right) in rights.iter().enumerate() {
+        let name = format!("{}-{name}-{number}", ns.name);
+        let rules = json!([{"apiGroups": [""], "resources": [right.resource], "verbs": right.verbs}]);
+        let (kind, root) = if right.namespace == "*" {
+            ("ClusterRole", "/apis/rbac.authorization.k8s.io/v1".to_owned())
+        } else {
+            ("Role", format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}", right.namespace))
+        };
+        let plural = kind.to_lowercase();
+        let role = json!({"metadata": {"name": name}, "rules": rules});
+        ns.post(&format!("{root}/{plural}s"), &role).unwrap();
+        let binding = json!({
+            "metadata": {"name": name}, "subjects": [subject],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
+        });
+        ns.post(&format!("{root}/{plural}bindings"), &binding).unwrap();
+    }
+    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+    let answer = ns.post(&format!("serviceaccounts/{name}/token"), &request).unwrap();
+    kubeconfig(ns, &server(ns), &json!({"token": answer["status"]["token"]}))
+}

@@ -9,6 +9,7 @@ mod oddities;
 mod parity;
 mod record;
 mod rescue;
+mod rights;
 mod sql;
 
 use std::ffi::OsStr;

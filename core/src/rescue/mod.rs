@@ -50,6 +50,9 @@ pub enum Refusal {
     /// Someone writes the release's records.
     #[error("the release's records changed while being watched: {0}; Helm or another tool is at work")]
     Moved(String),
+    /// The fix never came to its write, or has been taken back.
+    #[error("the record is as it was before the fix: there is nothing to take back")]
+    AsBefore,
     /// The record is no longer what the fix wrote.
     #[error("the record was changed after the fix: taking the fix back would overwrite that change")]
     ChangedSince,

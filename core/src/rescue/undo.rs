@@ -12,6 +12,9 @@ pub fn undo(backup: &Backup, current: Option<&StoredRecord>, history: &History) 
     if current.meta.guard.uid != backup.record.meta.guard.uid {
         return Err(Refusal::Gone);
     }
+    if current.digest() == backup.record.digest() {
+        return Err(Refusal::AsBefore);
+    }
     if current.digest() != backup.wrote {
         return Err(Refusal::ChangedSince);
     }

@@ -1,0 +1,181 @@
+//! What a user who may not do everything sees: what may be read, that the rest is unknown, and that nothing half done is left.
+
+use std::path::Path;
+
+use bed::{Driver, Major, Namespace};
+use serde_json::Value;
+
+use crate::errors::told;
+use crate::kubeconfig::{Right, account};
+use crate::record::web;
+use crate::{Ran, install, namespace, refloat_with};
+
+const READ: &[&str] = &["list", "get"];
+
+fn right<'a>(namespace: &'a str, resource: &'a str, verbs: &'a [&'a str]) -> Right<'a> {
+    Right { namespace, resource, verbs }
+}
+
+/// Runs refloat as the user of this kubeconfig.
+fn as_user(ns: &Namespace<'_>, kubeconfig: &Path, args: &[&str]) -> Ran {
+    refloat_with(ns, args, |command| {
+        command.env("KUBECONFIG", kubeconfig);
+    })
+}
+
+/// The same, the driver and the namespace left open.
+fn openly(ns: &Namespace<'_>, kubeconfig: &Path, args: &[&str]) -> Ran {
+    refloat_with(ns, args, |command| {
+        command.env("KUBECONFIG", kubeconfig).env_remove("HELM_DRIVER").env_remove("HELM_NAMESPACE");
+        command.env_remove("HELM_DRIVER_SQL_CONNECTION_STRING");
+    })
+}
+
+#[test]
+fn who_may_nothing_is_told_so() {
+    let ns = namespace("nobody", Driver::Secret);
+    web(&ns, Driver::Secret);
+    let user = account(&ns, "nobody", &[]);
+    let hint = "kubectl auth can-i --list";
+    for args in [&["list"][..], &["list", "-A"], &["-A"], &["status", "web"], &["fix", "web", "--with", "unlock"]] {
+        let ran = as_user(&ns, &user, args);
+        told(&ran, 5, "access denied: secrets is forbidden: User \"system:serviceaccount:", hint);
+        told(&openly(&ns, &user, args), 5, "access denied: secrets is forbidden", hint);
+    }
+    told(&as_user(&ns, &user, &["undo"]), 5, "access denied: secrets is forbidden", hint);
+}
+
+#[test]
+fn who_may_read_some_namespaces_sees_those_and_that_there_are_others() {
+    let ns = namespace("two-a", Driver::Secret);
+    let other = namespace("two-b", Driver::Secret);
+    let hidden = namespace("two-c", Driver::Secret);
+    for one in [&ns, &other, &hidden] {
+        install(one, Major::V4, "web", &[]);
+    }
+    let mut rights = vec![right(&ns.name, "secrets", READ), right(&other.name, "secrets", READ)];
+    let blind = account(&ns, "blind", &rights);
+    rights.push(right("*", "namespaces", &["list"]));
+    let seeing = account(&ns, "seeing", &rights);
+
+    let all = openly(&ns, &seeing, &["list", "-A", "-o", "name"]);
+    assert_eq!(all.code, Some(0), "{}", all.stderr);
+    assert_eq!(all.stdout, format!("{}/web\n{}/web\n", ns.name, other.name));
+    assert!(
+        all.stderr.contains("note: you may not list records in all namespaces: this covers 2 of "),
+        "{}",
+        all.stderr
+    );
+    assert!(all.stderr.contains(&format!("({}, {})\n", ns.name, other.name)), "{}", all.stderr);
+    let scan = openly(&ns, &seeing, &[]);
+    assert_eq!(scan.code, Some(0), "{}", scan.stderr);
+    assert!(scan.stdout.contains("All 2 Helm releases in the namespaces you may read"), "{}", scan.stdout);
+
+    let only = openly(&ns, &blind, &["list", "-A", "-o", "name"]);
+    assert_eq!((only.code, only.stdout), (Some(0), format!("{}/web\n", ns.name)));
+    let said = format!("this covers the context's namespace only ({})", ns.name);
+    assert!(only.stderr.contains(&said), "{}", only.stderr);
+
+    // What is found decides the exit code, as ever.
+    let record = crate::record::Record::new(&other, Driver::Secret, "web", 1);
+    record.label("status", Some("failed"));
+    assert_eq!(openly(&ns, &seeing, &[]).code, Some(3));
+    assert_eq!(openly(&ns, &blind, &[]).code, Some(0));
+    assert_eq!(openly(&ns, &blind, &["-n", &other.name]).code, Some(3));
+    let denied = openly(&ns, &blind, &["-n", &hidden.name]);
+    told(&denied, 5, &format!("in the namespace \"{}\"", hidden.name), "kubectl auth can-i --list");
+}
+
+#[test]
+fn who_may_list_and_not_get_is_told_which_right_is_missing() {
+    let ns = namespace("listing", Driver::Secret);
+    web(&ns, Driver::Secret);
+    let user = account(&ns, "lister", &[right(&ns.name, "secrets", &["list"])]);
+    for args in [&["list"][..], &["-n", &ns.name], &["history", "web"], &["get", "values", "web"]] {
+        told(&as_user(&ns, &user, args), 5, "cannot get resource \"secrets\"", "kubectl auth can-i --list");
+    }
+}
+
+/// A release in its namespace that an unlock would work on, and what is stored of it.
+fn pending(prefix: &str) -> (Namespace<'static>, Value) {
+    let ns = namespace(prefix, Driver::Secret);
+    let record = web(&ns, Driver::Secret);
+    record.edit(|json| json["info"]["status"] = "pending-upgrade".into());
+    record.label("status", Some("pending-upgrade"));
+    let object = record.object();
+    (ns, object)
+}
+
+const UNLOCK: &[&str] = &["fix", "web", "--with", "unlock", "--yes", "--force-live"];
+const RECORD: &str = "secrets/sh.helm.release.v1.web.v2";
+
+fn backups(ns: &Namespace<'_>) -> usize {
+    ns.get("secrets?labelSelector=refloat.dev/fix").unwrap()["items"].as_array().unwrap().len()
+}
+
+#[test]
+fn a_fix_whose_backup_cant_be_stored_changes_nothing() {
+    let (ns, before) = pending("no-create");
+    let user = account(&ns, "reader", &[right(&ns.name, "secrets", &["list", "get", "update"])]);
+    let ran = as_user(&ns, &user, UNLOCK);
+    let said =
+        "error: the copy of the backup in the cluster can't be stored; nothing was changed\n  because: access denied: ";
+    assert!(ran.stderr.contains(said) && ran.stderr.contains("cannot create resource"), "{}", ran.stderr);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""));
+    assert_eq!(ns.get(RECORD).unwrap(), before);
+}
+
+#[test]
+fn a_fix_whose_record_cant_be_written_says_so_and_leaves_it() {
+    let (ns, before) = pending("no-update");
+    let user = account(&ns, "creator", &[right(&ns.name, "secrets", &["list", "get", "create"])]);
+    let ran = as_user(&ns, &user, UNLOCK);
+    let said = "error: the record can't be written; nothing was changed\n  because: access denied: ";
+    assert!(ran.stderr.contains(said) && ran.stderr.contains("cannot update resource"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: `kubectl auth can-i --list"), "{}", ran.stderr);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""));
+    assert_eq!(ns.get(RECORD).unwrap(), before);
+    assert_eq!(backups(&ns), 1);
+    // The backup of a write that never was takes nothing back.
+    told(
+        &crate::refloat(&ns, ["undo", "--yes"]),
+        6,
+        "as it was before the fix: there is nothing to take back",
+        "undo ID",
+    );
+    assert_eq!(ns.get(RECORD).unwrap(), before);
+}
+
+#[test]
+fn another_user_can_be_impersonated() {
+    let ns = namespace("as", Driver::Secret);
+    install(&ns, Major::V3, "web", &[]);
+    let user = account(&ns, "ada", &[right(&ns.name, "secrets", READ)]);
+    let name = format!("system:serviceaccount:{}:ada", ns.name);
+    let list = crate::refloat(&ns, ["list", "-o", "name", "--as", &name]);
+    assert_eq!((list.code, list.stdout), (Some(0), format!("{}/web\n", ns.name)));
+    told(&crate::refloat(&ns, ["list", "--as", "bob"]), 5, "User \"bob\" cannot list resource \"secrets\"", "can-i");
+    let group = crate::refloat(&ns, ["list", "-o", "name", "--as", "bob", "--as-group", "system:masters"]);
+    assert_eq!(group.code, Some(0), "{}", group.stderr);
+    told(&as_user(&ns, &user, &["list", "--as", "bob"]), 5, "cannot impersonate resource \"users\"", "can-i");
+}
+
+#[test]
+fn drivers_that_may_not_be_asked_are_unknown_not_empty() {
+    let ns = namespace("either", Driver::Secret);
+    let secrets = account(&ns, "secrets", &[right(&ns.name, "secrets", READ)]);
+    let configmaps = account(&ns, "configmaps", &[right(&ns.name, "configmaps", READ)]);
+
+    // Nothing in Secrets: whether there is something in ConfigMaps is a note.
+    let empty = openly(&ns, &secrets, &["list", "-o", "json"]);
+    assert_eq!((empty.code, empty.stdout.as_str()), (Some(0), "[]\n"), "{}", empty.stderr);
+    assert!(empty.stderr.contains("note: whether the configmap driver holds any isn't known: "), "{}", empty.stderr);
+    // Nothing in ConfigMaps says nothing where Helm's default can't be read.
+    told(&openly(&ns, &configmaps, &["list"]), 5, "access denied: secrets is forbidden", "can-i");
+    assert_eq!(as_user(&ns.driver(Driver::ConfigMap), &configmaps, &["list"]).code, Some(0));
+
+    install(&ns.driver(Driver::ConfigMap), Major::V4, "web", &[]);
+    let found = openly(&ns, &configmaps, &["list", "-o", "name"]);
+    assert_eq!((found.code, found.stdout), (Some(0), format!("{}/web\n", ns.name)));
+    assert!(found.stderr.contains("note: whether the secret driver holds any isn't known: "), "{}", found.stderr);
+}
