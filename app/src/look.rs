@@ -54,7 +54,7 @@ pub async fn rows(
     let shown: Vec<Option<Row>> = stream::iter(wanted(inventory, options))
         .map(|record| async move {
             // A record that went away since it was listed is no longer there to show.
-            let head = records.head(&record.id).await?;
+            let head = records.head(&record.id, &record.guard).await?;
             Ok::<_, Failure>(head.and_then(|head| Row::new(record, head.as_ref())))
         })
         .buffered(CONCURRENCY)

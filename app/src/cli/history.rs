@@ -16,15 +16,18 @@ use crate::source::{CONCURRENCY, Source};
 
 /// Flags of `history`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  refloat history cart -n shop")]
+#[command(after_help = "\
+Examples:
+  refloat history cart -n shop            every revision, broken ones too
+  refloat history cart -n shop --max 3    the newest three")]
 pub struct HistoryArgs {
-    /// The release
+    /// Name of the release
     release: String,
-    /// Show at most so many of the newest revisions
+    /// Show at most this many of the newest revisions
     #[arg(long, default_value_t = 256, value_name = "N")]
     max: usize,
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Output format: table, wide, json, yaml or name
+    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     output: Format,
 }
 
@@ -70,7 +73,7 @@ pub(super) async fn history(source: &Source, args: &HistoryArgs, ui: &mut Ui) ->
     let newest: &[RecordMeta] = history.records().get(first..).unwrap_or_default();
     let rows: Vec<Option<Row>> = stream::iter(newest)
         .map(|record| async move {
-            let head = records.head(&record.id).await?;
+            let head = records.head(&record.id, &record.guard).await?;
             Ok::<_, Failure>(head.and_then(|head| Row::new(record, head.as_ref())))
         })
         .buffered(CONCURRENCY)

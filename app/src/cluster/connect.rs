@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kube::Client;
-
 use super::kubeconfig::{load, unusable};
-use super::{ClusterError, Http};
+use super::{ClusterError, Http, stack};
 
 /// How to reach the cluster, as flags and environment say.
 #[derive(Debug, Clone, Default)]
@@ -45,8 +43,8 @@ pub async fn connect(options: &ConnectOptions) -> Result<Http, ClusterError> {
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
     let namespace = config.default_namespace.clone();
     let login = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
-    let client = Client::try_from(config).map_err(|error| unusable(&error, login.as_deref()))?;
-    Ok(Http::new(client, server, namespace))
+    let client = stack::client(config).map_err(|error| unusable(&error, login.as_deref()))?;
+    Ok(Http::new(client, server, namespace, timeout))
 }
 
 /// An error's own words and those of what caused it, once each, on one line. Not for errors about credentials.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 use http_body_util::BodyExt;
+use hyper::body::{self as http_body, Bytes};
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use kube::client::Body;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use super::ClusterError;
 use super::connect::plain;
 use super::kubeconfig::{cause, login_words};
+use super::wire;
 
 /// A connection to one API server.
 #[derive(Clone)]
@@ -22,6 +24,8 @@ pub struct Http {
     client: Client,
     server: String,
     namespace: String,
+    /// How long to wait for an answer, and then for each piece of it.
+    timeout: Duration,
     clock: Arc<Mutex<Option<(Timestamp, Instant)>>>,
 }
 
@@ -40,8 +44,8 @@ struct Status {
 }
 
 impl Http {
-    pub(super) fn new(client: Client, server: String, namespace: String) -> Self {
-        Self { client, server, namespace, clock: Arc::default() }
+    pub(super) fn new(client: Client, server: String, namespace: String, timeout: Duration) -> Self {
+        Self { client, server, namespace, timeout, clock: Arc::default() }
     }
 
     /// The namespace of the context.
@@ -79,13 +83,20 @@ impl Http {
 
     /// Sends one request, once.
     pub(super) async fn send(&self, request: Request, what: &str) -> Result<Response, ClusterError> {
-        let response = self.client.send(request.map(Body::from)).await.map_err(|error| self.transport(&error))?;
+        let sent = tokio::time::timeout(self.timeout, self.client.send(request.map(Body::from))).await;
+        let response = sent.map_err(|_| self.no_answer())?.map_err(|error| self.transport(&error))?;
         self.note_date(&response);
         if response.status().is_success() {
             return Ok(response);
         }
         let code = response.status().as_u16();
+        let protobuf = wire::is_protobuf(&response);
+        // A refusal whose words can't be read is still one, told by its number.
         let body = self.bytes(response).await.unwrap_or_else(|_| Vec::new());
+        if protobuf {
+            let (message, reason) = wire::status(body).unwrap_or_default();
+            return Err(self.refused(code, &Status { message, reason, ..Status::default() }, what));
+        }
         // A proxy's page is no reason; a sentence is.
         let text = || String::from_utf8_lossy(&body).into_owned();
         let plain = |_| Status {
@@ -113,8 +124,28 @@ impl Http {
 
     /// The whole body.
     pub(super) async fn bytes(&self, response: Response) -> Result<Vec<u8>, ClusterError> {
-        let collected = response.into_body().collect().await.map_err(|error| self.transport(&error))?;
-        Ok(collected.to_bytes().into())
+        let mut body = response.into_body();
+        let mut whole = Vec::new();
+        while let Some(piece) = self.piece(&mut body).await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole)
+    }
+
+    /// The next piece of a body; `None` at its end.
+    pub(super) async fn piece(&self, body: &mut Body) -> Result<Option<Bytes>, ClusterError> {
+        loop {
+            let frame = tokio::time::timeout(self.timeout, body.frame()).await.map_err(|_| self.no_answer())?;
+            match frame.transpose().map_err(|error| self.transport(&error))?.map(http_body::Frame::into_data) {
+                None => return Ok(None),
+                Some(Ok(piece)) => return Ok(Some(piece)),
+                Some(Err(_trailers)) => {}
+            }
+        }
+    }
+
+    fn no_answer(&self) -> ClusterError {
+        ClusterError::Timeout { server: self.server.clone() }
     }
 
     fn note_date(&self, response: &Response) {

@@ -3,21 +3,18 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use http_body_util::BodyExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Resource;
 use kube::api::{GetParams, ListParams, PostParams};
 use kube::core::Request;
 use refloat_core::record::{
-    DEFAULT_LIMIT, Damage, Driver, Guard, Head, HeadReader, ObjectMeta, Progress, RECORD_TYPE, RecordId, RecordMeta,
-    StoredRecord,
+    Damage, Driver, Guard, Head, HeadReader, ObjectMeta, Progress, RECORD_TYPE, RecordId, RecordMeta, StoredRecord,
 };
 use serde::Deserialize;
-use serde::de::{SeqAccess, Visitor};
 
+use super::http::Response;
+use super::wire::{self, Place};
 use super::{ClusterError, Http, ReadRecords, RecordQuery, WriteRecords};
 
 /// The field manager of every write. Helm's own is `helm` or `Helm`.
@@ -70,10 +67,46 @@ impl KubeRecords {
             .path(query.namespace.as_deref())
             .list_metadata(&params)
             .map_err(|_| ClusterError::Decode(what.clone()))?;
-        let body = self.http.bytes(self.http.read(request, &what).await?).await?;
-        let list: MetadataList = serde_json::from_slice(&body).map_err(|_| ClusterError::Decode(what))?;
-        Ok(list.items.0.into_iter().map(|item| item.into_record(self.driver, record_type.clone())).collect())
+        let response = self.http.read(accepting(request, wire::ACCEPT_METADATA), &what).await?;
+        let protobuf = wire::is_protobuf(&response);
+        let body = self.http.bytes(response).await?;
+        let items = if protobuf { wire::metadata_list(body) } else { json_list(&body) };
+        let items = items.ok_or(ClusterError::Decode(what))?;
+        Ok(items.into_iter().map(|item| item.into_record(self.driver, record_type.clone())).collect())
     }
+
+    /// Reads one object at least as new as a listed version, which the server can serve without asking its database.
+    async fn fetch(&self, id: &RecordId, version: &str) -> Result<Option<Response>, ClusterError> {
+        let what = format!("reading {id}");
+        let params = GetParams { resource_version: Some(version.to_owned()).filter(|version| !version.is_empty()) };
+        let request =
+            self.path(Some(&id.namespace)).get(&id.key, &params).map_err(|_| ClusterError::Decode(what.clone()))?;
+        match self.http.read(accepting(request, wire::ACCEPT_OBJECT), &what).await {
+            Ok(response) => Ok(Some(response)),
+            Err(ClusterError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The request with another `Accept`.
+fn accepting(mut request: http::Request<Vec<u8>>, accept: &'static str) -> http::Request<Vec<u8>> {
+    request.headers_mut().insert(http::header::ACCEPT, http::HeaderValue::from_static(accept));
+    request
+}
+
+/// The metadata in a list that came as JSON.
+fn json_list(body: &[u8]) -> Option<Vec<ObjectMeta>> {
+    #[derive(Deserialize)]
+    struct List {
+        items: Option<Vec<Item>>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        metadata: ObjectMeta,
+    }
+    let list: List = serde_json::from_slice(body).ok()?;
+    Some(list.items.into_iter().flatten().map(|item| item.metadata).collect())
 }
 
 #[async_trait]
@@ -106,21 +139,23 @@ impl ReadRecords for KubeRecords {
         Ok(labelled.into_iter().chain(others).collect())
     }
 
-    async fn head(&self, id: &RecordId) -> Result<Option<Result<Head, Damage>>, ClusterError> {
-        let what = format!("reading {id}");
-        let request = self
-            .path(Some(&id.namespace))
-            .get(&id.key, &GetParams::default())
-            .map_err(|_| ClusterError::Decode(what.clone()))?;
-        let response = match self.http.read(request, &what).await {
-            Err(ClusterError::Missing(_)) => return Ok(None),
+    async fn head(&self, id: &RecordId, seen: &Guard) -> Result<Option<Result<Head, Damage>>, ClusterError> {
+        let response = match self.fetch(id, &seen.version).await {
+            // The server's cache lags behind what it has listed: ask its database.
+            Err(ClusterError::Timeout { .. }) => self.fetch(id, "").await?,
             other => other?,
         };
+        let Some(response) = response else { return Ok(None) };
+        if !wire::is_protobuf(&response) {
+            let body = self.http.bytes(response).await?;
+            let object = serde_json::from_slice(&body).ok();
+            let record = object.and_then(|object| StoredRecord::from_object(self.driver, object));
+            return record.map(|record| Some(record.head())).ok_or(ClusterError::Decode(format!("reading {id}")));
+        }
         let mut body = response.into_body();
-        let mut scan = HeadScan::new(self.driver);
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| self.http.transport(&error))?;
-            if let Some(head) = frame.data_ref().and_then(|chunk| scan.push(chunk)) {
+        let mut scan = HeadScan::default();
+        while let Some(piece) = self.http.piece(&mut body).await? {
+            if let Some(head) = scan.push(&piece) {
                 return Ok(Some(head));
             }
         }
@@ -165,132 +200,55 @@ impl WriteRecords for KubeRecords {
     }
 }
 
-/// `PartialObjectMetadataList`, decoded item by item so that only what is kept is held.
-#[derive(Deserialize)]
-struct MetadataList {
-    items: Items,
-}
-
-struct Items(Vec<ObjectMeta>);
-
-#[derive(Deserialize)]
-struct Item {
-    metadata: ObjectMeta,
-}
-
-impl<'de> Deserialize<'de> for Items {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-        impl<'de> Visitor<'de> for Each {
-            type Value = Vec<ObjectMeta>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list of objects")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element::<Item>()? {
-                    items.push(item.metadata);
-                }
-                Ok(items)
-            }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Vec::new())
-            }
-        }
-        deserializer.deserialize_any(Each).map(Items)
-    }
-}
-
-/// Finds the payload in an object's JSON while it arrives, and reads its head.
+/// Reads the head of a payload while the object comes in, in protobuf.
+#[derive(Default)]
 struct HeadScan {
-    driver: Driver,
-    /// What has come before the payload, then payload text not yet decoded.
-    held: Vec<u8>,
+    /// What has come before the payload.
+    before: Vec<u8>,
     reader: Option<HeadReader>,
+    /// How much of the payload has yet to come.
+    left: usize,
 }
-
-/// How an object's JSON goes on right before the payload: Kubernetes writes `data` after `metadata`, compactly. Inside a JSON
-/// string the quotes would be escaped, so nothing in the metadata can be taken for it.
-const BEFORE_PAYLOAD: &[u8] = br#""data":{"release":""#;
 
 impl HeadScan {
-    fn new(driver: Driver) -> Self {
-        Self { driver, held: Vec::new(), reader: None }
-    }
-
     /// Takes the next bytes; gives the head once it is known.
     fn push(&mut self, chunk: &[u8]) -> Option<Result<Head, Damage>> {
-        self.held.extend_from_slice(chunk);
-        if self.reader.is_none() {
-            let at = find(&self.held, BEFORE_PAYLOAD)?;
-            self.held.drain(..at + BEFORE_PAYLOAD.len());
-            self.reader = Some(HeadReader::new(DEFAULT_LIMIT));
-        }
-        let end = self.held.iter().position(|byte| *byte == b'"');
-        let text = self.held.len().min(end.unwrap_or(usize::MAX));
-        let whole = if self.driver == Driver::Secret && end.is_none() { text / 4 * 4 } else { text };
-        let piece: Vec<u8> = self.held.drain(..whole).collect();
-        let inner = if self.driver == Driver::Secret { STANDARD.decode(&piece) } else { Ok(piece) };
-        let Ok(inner) = inner else { return Some(Err(Damage::NotBase64 { at: 0 })) };
-        match self.reader.as_mut()?.push(&inner) {
+        let Some(reader) = &mut self.reader else {
+            self.before.extend_from_slice(chunk);
+            return match wire::payload_place(&self.before) {
+                Place::NeedMore => None,
+                Place::Nowhere => Some(Err(Damage::Empty)),
+                Place::At(at, length) => {
+                    self.reader = Some(HeadReader::default());
+                    self.left = length;
+                    let begun = std::mem::take(&mut self.before);
+                    self.push(begun.get(at..).unwrap_or_default())
+                }
+            };
+        };
+        let piece = chunk.get(..self.left.min(chunk.len())).unwrap_or_default();
+        self.left -= piece.len();
+        match reader.push(piece) {
             Ok(Progress::Done(head)) => Some(Ok(head)),
-            Ok(Progress::NeedMore) if end.is_none() => None,
-            Ok(Progress::NeedMore) => Some(self.reader.take()?.finish()),
+            Ok(Progress::NeedMore) if self.left > 0 => None,
+            Ok(Progress::NeedMore) => self.reader.take().map(HeadReader::finish),
             Err(damage) => Some(Err(damage)),
         }
     }
 
-    /// The body has ended without the payload where it is expected: read what came as an object.
+    /// The body has ended before the payload did.
     fn finish(self) -> Result<Head, Damage> {
-        if let Some(reader) = self.reader {
-            return reader.finish();
-        }
-        let object = serde_json::from_slice(&self.held).map_err(|_| Damage::Empty)?;
-        StoredRecord::from_object(self.driver, object).ok_or(Damage::Empty)?.head()
+        self.reader.map_or(Err(Damage::Empty), HeadReader::finish)
     }
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 #[cfg(test)]
 mod tests {
-    use refloat_core::record::encode;
-
     use super::*;
-
-    fn secret(json: &str) -> String {
-        let data = STANDARD.encode(encode(json.as_bytes()));
-        format!(
-            r#"{{"kind":"Secret","apiVersion":"v1","metadata":{{"name":"x","namespace":"ns","annotations":{{"a":"\"data\":{{\"release\":\"no"}}}},"data":{{"release":"{data}"}},"type":"t"}}"#
-        )
-    }
-
-    #[test]
-    fn the_head_is_found_however_the_body_is_cut() {
-        let body = secret(
-            r#"{"name":"web","info":{"status":"deployed"},"chart":{"metadata":{"name":"web","version":"1.0.0"}}}"#,
-        );
-        for size in [1, 7, 64, 100_000] {
-            let mut scan = HeadScan::new(Driver::Secret);
-            let head = body.as_bytes().chunks(size).find_map(|chunk| scan.push(chunk)).unwrap().unwrap();
-            assert_eq!(head.chart_name.as_deref(), Some("web"), "{size}");
-        }
-    }
-
-    #[test]
-    fn an_object_written_otherwise_is_read_whole() {
-        let body = secret(r#"{"name":"web","info":{"status":"deployed"},"chart":null}"#)
-            .replace(r#""data":{"release""#, r#""data":{"a":"", "release""#);
-        let mut scan = HeadScan::new(Driver::Secret);
-        assert!(scan.push(body.as_bytes()).is_none());
-        assert_eq!(scan.finish().unwrap().status.as_deref(), Some("deployed"));
-    }
 
     #[test]
     fn a_list_without_items_is_empty() {
-        let list: MetadataList = serde_json::from_str(r#"{"kind":"PartialObjectMetadataList","items":null}"#).unwrap();
-        assert!(list.items.0.is_empty());
+        assert_eq!(json_list(br#"{"kind":"PartialObjectMetadataList","items":null}"#).map(|list| list.len()), Some(0));
+        assert!(json_list(b"{}x").is_none());
     }
 }

@@ -54,7 +54,7 @@ impl ReadRecords for MemoryCluster {
         self.with(|state| state.records.iter().map(|record| record.meta.clone()).filter(wanted).collect())
     }
 
-    async fn head(&self, id: &RecordId) -> Result<Option<Result<Head, Damage>>, ClusterError> {
+    async fn head(&self, id: &RecordId, _seen: &Guard) -> Result<Option<Result<Head, Damage>>, ClusterError> {
         Ok(self.get(id).await?.map(|record| record.head()))
     }
 

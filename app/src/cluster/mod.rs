@@ -12,6 +12,8 @@ mod kubeconfig;
 mod memory;
 mod objects;
 mod sql;
+mod stack;
+mod wire;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -45,8 +47,8 @@ pub trait ReadRecords: Send + Sync {
     fn driver(&self) -> Driver;
     /// Lists metadata only: no payload is read.
     async fn list(&self, query: &RecordQuery) -> Result<Vec<RecordMeta>, ClusterError>;
-    /// Reads the head of one payload; `None` if the record is gone.
-    async fn head(&self, id: &RecordId) -> Result<Option<Result<Head, Damage>>, ClusterError>;
+    /// Reads the head of one payload, as it was at a version that a list gave or newer; `None` if the record is gone.
+    async fn head(&self, id: &RecordId, seen: &Guard) -> Result<Option<Result<Head, Damage>>, ClusterError>;
     /// Reads one record whole; `None` if it is gone.
     async fn get(&self, id: &RecordId) -> Result<Option<StoredRecord>, ClusterError>;
     /// The time by the clock of whoever stamps the records.

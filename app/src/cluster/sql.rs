@@ -179,7 +179,7 @@ impl ReadRecords for SqlRecords {
         Ok(records.into_iter().filter(RecordMeta::is_record).collect())
     }
 
-    async fn head(&self, id: &RecordId) -> Result<Option<Result<Head, Damage>>, ClusterError> {
+    async fn head(&self, id: &RecordId, _seen: &Guard) -> Result<Option<Result<Head, Damage>>, ClusterError> {
         let Some(first) = self.body(id, Some(FIRST)).await? else { return Ok(None) };
         let mut reader = HeadReader::default();
         match reader.push(first.as_bytes()) {

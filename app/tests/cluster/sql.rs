@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bed::{Bed, Binary, Driver, Major, Namespace, chart};
 use refloat::cluster::{ClusterError, ReadRecords, RecordQuery, SqlRecords, WriteRecords};
-use refloat_core::record::{InfoEdit, RecordId, Status, StoredRecord, encode};
+use refloat_core::record::{Guard, InfoEdit, RecordId, Status, StoredRecord, encode};
 use serde_json::json;
 use tokio_postgres::{Client, NoTls};
 
@@ -88,13 +88,16 @@ fn failed(record: &StoredRecord) -> StoredRecord {
     record.edited(&edit).unwrap()
 }
 
+/// A head read without a list before it.
+const UNSEEN: Guard = Guard { uid: String::new(), version: String::new() };
+
 #[tokio::test(flavor = "multi_thread")]
 async fn before_helm_has_written_there_is_nothing() {
     let place = Place::new("sql-empty").await;
     let records = place.records();
     assert_eq!(records.list(&everything()).await, Ok(Vec::new()));
     assert_eq!(records.get(&place.id(1)).await, Ok(None));
-    assert!(records.head(&place.id(1)).await.unwrap().is_none());
+    assert!(records.head(&place.id(1), &UNSEEN).await.unwrap().is_none());
     let now = records.now().await.unwrap();
     assert!(now.duration_since(jiff::Timestamp::now()).abs() < jiff::SignedDuration::from_mins(1));
 }
@@ -147,7 +150,7 @@ async fn a_row_is_read_whole_and_its_head_alone() {
         );
         assert_eq!(record.object["labels"], json!({"team": "shop", "tier": "web"}));
         assert_eq!(record.meta, records.list(&everything()).await.unwrap()[1]);
-        assert_eq!(records.head(&place.id(2)).await.unwrap().unwrap().unwrap(), record.head().unwrap());
+        assert_eq!(records.head(&place.id(2), &UNSEEN).await.unwrap().unwrap().unwrap(), record.head().unwrap());
 
         // More before the chart than is read at first, and hard to compress.
         let mut noise = 1_u64;
@@ -160,12 +163,12 @@ async fn a_row_is_read_whole_and_its_head_alone() {
         json["info"]["notes"] = notes.into();
         let body = encode(json.to_string().as_bytes());
         place.sql.execute("UPDATE releases_v1 SET body = $1", &[&body]).await.unwrap();
-        let head = records.head(&place.id(2)).await.unwrap().unwrap().unwrap();
+        let head = records.head(&place.id(2), &UNSEEN).await.unwrap().unwrap().unwrap();
         assert_eq!(head.chart_name.as_deref(), Some("tiny"));
         place.sql.execute("UPDATE releases_v1 SET body = left(body, 20000)", &[]).await.unwrap();
-        assert!(records.head(&place.id(2)).await.unwrap().unwrap().is_err());
+        assert!(records.head(&place.id(2), &UNSEEN).await.unwrap().unwrap().is_err());
         place.sql.execute("UPDATE releases_v1 SET body = ''", &[]).await.unwrap();
-        assert!(records.head(&place.id(2)).await.unwrap().unwrap().is_err());
+        assert!(records.head(&place.id(2), &UNSEEN).await.unwrap().unwrap().is_err());
     }
 }
 
@@ -239,7 +242,7 @@ async fn rows_that_may_not_be_seen_are_unknown_not_absent() {
         |error: ClusterError| matches!(&error, ClusterError::Forbidden(text) if text.contains("row-level security"));
     assert!(hidden(records.list(&everything()).await.unwrap_err()));
     assert!(hidden(records.get(&place.id(2)).await.unwrap_err()));
-    assert!(hidden(records.head(&place.id(2)).await.unwrap_err()));
+    assert!(hidden(records.head(&place.id(2), &UNSEEN).await.unwrap_err()));
     assert!(hidden(records.replace(&failed(&read)).await.unwrap_err()));
 
     // With a policy for reading, absent is absent, and writing is still denied.

@@ -161,8 +161,27 @@ fn set_label(metadata: &mut Value, key: &str, value: &str) -> Result<(), EditErr
 
 /// The part of Kubernetes' object metadata that a record is known by.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(from = "JsonMeta")]
 pub struct ObjectMeta {
+    /// The object's name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its resourceVersion.
+    pub resource_version: String,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// All its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The newest time in its managedFields.
+    pub written: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonMeta {
     name: String,
     #[serde(default)]
     namespace: String,
@@ -171,24 +190,35 @@ pub struct ObjectMeta {
     #[serde(default)]
     resource_version: String,
     creation_timestamp: Option<Timestamp>,
-    #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
-    #[serde(default)]
     managed_fields: Option<Vec<ManagedFields>>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Deserialize)]
 struct ManagedFields {
     time: Option<Timestamp>,
+}
+
+impl From<JsonMeta> for ObjectMeta {
+    fn from(meta: JsonMeta) -> Self {
+        Self {
+            name: meta.name,
+            namespace: meta.namespace,
+            uid: meta.uid,
+            resource_version: meta.resource_version,
+            created: meta.creation_timestamp,
+            labels: meta.labels.into_iter().flatten().collect(),
+            written: meta.managed_fields.into_iter().flatten().filter_map(|entry| entry.time).max(),
+        }
+    }
 }
 
 impl ObjectMeta {
     /// Gives the record these metadata describe.
     pub fn into_record(self, driver: Driver, record_type: Option<String>) -> RecordMeta {
-        let mut labels = self.labels.unwrap_or_default();
+        let mut labels = self.labels;
         let [name, owner, status, revision] = ["name", "owner", "status", "version"].map(|key| labels.remove(key));
         labels.retain(|key, _| !SYSTEM_LABELS.contains(&key.as_str()));
-        let written = self.managed_fields.into_iter().flatten().filter_map(|entry| entry.time).max();
         RecordMeta {
             id: RecordId { driver, namespace: self.namespace, key: self.name },
             guard: Guard { uid: self.uid, version: self.resource_version },
@@ -198,8 +228,8 @@ impl ObjectMeta {
             revision,
             custom: labels,
             record_type,
-            created: self.creation_timestamp,
-            written: written.or(self.creation_timestamp),
+            created: self.created,
+            written: self.written.or(self.created),
         }
     }
 }

@@ -3,7 +3,7 @@ use super::measure::{measure, memory, time};
 use super::seed::{Wanted, pattern, write};
 use crate::say;
 use anyhow::{Result, ensure};
-use bed::{Bed, Major, Namespace, Options};
+use bed::{Major, Namespace};
 use refloat_core::record::Status;
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +15,7 @@ const REVISIONS: u64 = 10;
 
 /// Seeds step by step, measures, prints.
 pub fn run(refloat: &Path, runs: usize) -> Result<()> {
-    let bed = Bed::start(&Options::default())?;
+    let bed = super::bed()?;
     let (pattern, _) = pattern(&bed, Major::V4, 800)?;
     let ns = Namespace::existing(&bed, "default");
     let command = |args: &'static [&'static str]| {

@@ -3,7 +3,7 @@ use super::measure::{Cost, measure, memory, memory_ratio, ratio, time};
 use super::seed::{Pattern, Wanted, pattern, within, write};
 use crate::say;
 use anyhow::{Result, ensure};
-use bed::{Bed, Binary, Major, Namespace, Options};
+use bed::{Bed, Binary, Major, Namespace};
 use refloat_core::record::Status;
 use serde_json::Value;
 use std::path::Path;
@@ -20,9 +20,11 @@ const PENDING: [usize; 4] = [7, 77, 177, 277];
 
 /// Seeds, measures, prints.
 pub fn run(refloat: &Path, runs: usize) -> Result<()> {
-    let bed = Bed::start(&Options::default())?;
-    say("seeding 400 releases of 10 revisions …")?;
-    seed(&bed)?;
+    let bed = super::bed()?;
+    if bed.api.find("/api/v1/namespaces/bench-0")?.is_none() {
+        say("seeding 400 releases of 10 revisions …")?;
+        seed(&bed)?;
+    }
     let ns = Namespace::existing(&bed, "bench-0");
     let helm = |major: Major, args: &'static [&'static str]| {
         let ns = &ns;

@@ -24,17 +24,34 @@ impl Cost {
 pub fn measure(name: &str, runs: usize, command: impl Fn() -> Result<Command>) -> Result<Cost> {
     let mut cost = Cost { times: Vec::new(), memory: 0 };
     for _ in 0..runs {
-        let mut command = command()?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let start = Instant::now();
-        let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        let used = child.wait4()?;
-        cost.times.push(start.elapsed());
-        ensure!(used.status.success(), "{name} ended with {}", used.status);
-        cost.memory = cost.memory.max(used.rusage.maxrss);
+        let wanted = command()?;
+        let mut own = Command::new(std::env::current_exe()?);
+        own.args(["bench", "one", "--"]).arg(wanted.get_program()).args(wanted.get_args());
+        for (key, value) in wanted.get_envs() {
+            match value {
+                Some(value) => own.env(key, value),
+                None => own.env_remove(key),
+            };
+        }
+        let output = own.stdin(Stdio::null()).output().with_context(|| format!("cannot start {name}"))?;
+        ensure!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        let (micros, memory): (u64, u64) = serde_json::from_slice(&output.stdout)?;
+        cost.times.push(Duration::from_micros(micros));
+        cost.memory = cost.memory.max(memory);
     }
     cost.times.sort();
     Ok(cost)
+}
+
+/// Runs a command once; prints its wall-clock time in microseconds and its peak memory in bytes.
+pub fn one(words: &[String]) -> Result<()> {
+    let (program, args) = words.split_first().context("no command")?;
+    let start = Instant::now();
+    let mut child = Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+    let used = child.wait4()?;
+    let micros = start.elapsed().as_micros();
+    ensure!(used.status.success(), "it ended with {}", used.status);
+    crate::say(&format!("[{micros},{}]", used.rusage.maxrss))
 }
 
 /// `12.3 ms`, `4.56 s`.

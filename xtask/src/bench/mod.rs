@@ -5,8 +5,9 @@ mod measure;
 mod seed;
 
 use anyhow::{Result, ensure};
+use bed::{Bed, Options};
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Measure refloat against helm.
@@ -16,6 +17,13 @@ pub enum Bench {
     List(Runs),
     /// `list -A` on 1,000, 10,000 and 50,000 small records.
     Growth(Runs),
+    /// Runs one command and prints what it took: a small process of its own, as a child's peak memory counts its parent's.
+    #[command(hide = true)]
+    One {
+        /// The command.
+        #[arg(trailing_var_arg = true, required = true)]
+        command: Vec<String>,
+    },
 }
 
 /// How often.
@@ -29,11 +37,23 @@ pub struct Runs {
 impl Bench {
     /// Runs it and prints the table.
     pub fn run(&self) -> Result<()> {
+        if let Self::One { command } = self {
+            return measure::one(command);
+        }
         let refloat = release_binary()?;
         match self {
+            Self::One { .. } => Ok(()),
             Self::List(runs) => list::run(&refloat, runs.runs),
             Self::Growth(runs) => growth::run(&refloat, runs.runs),
         }
+    }
+}
+
+/// The bed that `REFLOAT_BED` names, which may be seeded already; else a fresh one.
+fn bed() -> Result<Bed> {
+    match std::env::var_os("REFLOAT_BED") {
+        Some(path) => Bed::attach(Path::new(&path)),
+        None => Bed::start(&Options::default()),
     }
 }
 
