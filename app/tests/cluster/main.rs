@@ -4,6 +4,7 @@
 
 mod canary;
 mod damage;
+mod edited;
 mod errors;
 mod kubeconfig;
 mod oddities;
