@@ -51,7 +51,15 @@ pub async fn rows(
     inventory: &Inventory,
     options: &ListOptions,
 ) -> Result<Vec<Row>, Failure> {
-    let shown: Vec<Option<Row>> = stream::iter(wanted(inventory, options))
+    Ok(listed(heads(records, wanted(inventory, options)).await?, options))
+}
+
+/// Opens the heads of these records; gives a line each, in their order.
+pub async fn heads(
+    records: &dyn ReadRecords,
+    wanted: impl IntoIterator<Item = &RecordMeta>,
+) -> Result<Vec<Row>, Failure> {
+    let opened: Vec<Option<Row>> = stream::iter(wanted)
         .map(|record| async move {
             // A record that went away since it was listed is no longer there to show.
             let head = records.head(&record.id, &record.guard).await?;
@@ -60,7 +68,7 @@ pub async fn rows(
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
-    Ok(listed(shown.into_iter().flatten().collect(), options))
+    Ok(opened.into_iter().flatten().collect())
 }
 
 /// One release as `scan` sees it.

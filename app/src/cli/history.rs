@@ -1,7 +1,6 @@
 //! `refloat history`: as `helm history`, with broken revisions shown instead of skipped.
 
 use clap::Args;
-use futures::{StreamExt, TryStreamExt, stream};
 use refloat_core::inventory::Row;
 use refloat_core::record::RecordMeta;
 use refloat_core::report::{ansic, one_line};
@@ -10,9 +9,10 @@ use serde::Serialize;
 use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::look::heads;
 use crate::output::{Format, STRONG, Ui, fits, paint, table, wrapped};
 use crate::settings::Connection;
-use crate::source::{CONCURRENCY, Source};
+use crate::source::Source;
 
 /// Flags of `history`.
 #[derive(Debug, Args)]
@@ -71,15 +71,7 @@ pub(super) async fn history(source: &Source, args: &HistoryArgs, ui: &mut Ui) ->
     let records = gathered.records.as_ref();
     let first = history.records().len().saturating_sub(args.max);
     let newest: &[RecordMeta] = history.records().get(first..).unwrap_or_default();
-    let rows: Vec<Option<Row>> = stream::iter(newest)
-        .map(|record| async move {
-            let head = records.head(&record.id, &record.guard).await?;
-            Ok::<_, Failure>(head.and_then(|head| Row::new(record, head.as_ref())))
-        })
-        .buffered(CONCURRENCY)
-        .try_collect()
-        .await?;
-    let entries: Vec<Entry> = rows.into_iter().flatten().map(Entry::from).collect();
+    let entries: Vec<Entry> = heads(records, newest).await?.into_iter().map(Entry::from).collect();
     ui.notes(&gathered.notes)?;
     match args.output {
         Format::Json | Format::Yaml => ui.data(args.output, &entries)?,
