@@ -56,7 +56,7 @@ pub struct Connection {
         value_name = "DSN"
     )]
     pub sql_connection: Option<String>,
-    /// How long to wait for one answer, in seconds
+    /// How long to wait for one answer, as in 30 or 30s [default: 30s]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub request_timeout: Option<Duration>,
 }

@@ -24,25 +24,25 @@ Examples:
   refloat fix cart -n shop --with unlock             ask, then do it
   refloat undo -n shop                               take it back")]
 pub struct FixArgs {
-    /// The release
+    /// Name of the release
     release: String,
-    /// The way out
+    /// The way out to take
     #[arg(long, value_enum, value_name = "OPTION")]
     with: Way,
-    /// Don't ask
+    /// Don't ask for confirmation
     #[arg(short, long)]
     yes: bool,
-    /// Show what would be done and write nothing
+    /// Show what would be written, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Go ahead even if the release's records are being written
+    /// Go ahead even if someone is writing the release's records right now
     #[arg(long)]
     force_live: bool,
     /// Folder for the backup on this machine [default: refloat/backups in the user's state folder]
     #[arg(long, value_name = "DIR")]
     pub(super) backup_dir: Option<PathBuf>,
-    /// Output format of what was done
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Output format of what was done: table, wide, json, yaml or name
+    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     output: Format,
 }
 

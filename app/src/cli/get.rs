@@ -17,26 +17,34 @@ use crate::settings::Connection;
 /// What to get.
 #[derive(Debug, Subcommand)]
 pub enum GetCommand {
-    /// The values the user gave
+    /// Print the values the user gave, or all of them
+    #[command(
+        after_help = "Examples:\n  refloat get values cart -n shop\n  refloat get values cart -n shop --all --revision 2 -o yaml"
+    )]
     Values(ValuesArgs),
-    /// The rendered manifest
+    /// Print the manifest: the rendered objects, hooks excluded
+    #[command(after_help = "Example:\n  refloat get manifest cart -n shop --revision 2 | kubectl diff -f -")]
     Manifest(PlainArgs),
-    /// The hooks
+    /// Print the hooks
+    #[command(after_help = "Example:\n  refloat get hooks cart -n shop")]
     Hooks(PlainArgs),
-    /// The notes
+    /// Print the notes the chart rendered
+    #[command(after_help = "Example:\n  refloat get notes cart -n shop")]
     Notes(PlainArgs),
-    /// What kind of release it is: chart, versions, labels
+    /// Print chart, versions, labels and status
+    #[command(after_help = "Example:\n  refloat get metadata cart -n shop -o json")]
     Metadata(PartArgs),
-    /// Everything
+    /// Print everything the record holds
+    #[command(after_help = "Example:\n  refloat get all cart -n shop --revision 2")]
     All(PartArgs),
 }
 
 /// Flags of every part.
 #[derive(Debug, Args)]
 pub struct PlainArgs {
-    /// The release
+    /// Name of the release
     release: String,
-    /// Of this revision instead of the newest
+    /// Get it from this revision instead of the newest
     #[arg(long, value_name = "N")]
     revision: Option<u64>,
 }
@@ -46,8 +54,8 @@ pub struct PlainArgs {
 pub struct PartArgs {
     #[command(flatten)]
     which: PlainArgs,
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Output format: table, wide, json, yaml or name
+    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     output: Format,
 }
 
@@ -56,7 +64,7 @@ pub struct PartArgs {
 pub struct ValuesArgs {
     #[command(flatten)]
     part: PartArgs,
-    /// The values as computed: the chart's defaults under the user's
+    /// Print all values as computed: the user's over the chart's defaults
     #[arg(short, long)]
     all: bool,
 }

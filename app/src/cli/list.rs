@@ -19,16 +19,16 @@ use crate::settings::Connection;
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = "\
 Examples:
-  refloat list -A                       all releases you may see
-  refloat list -A --pending             those an operation has begun on and not ended
-  refloat list -n shop -o json          in Helm's fields
-  refloat list -A -f '^cart' -l team=a  by name and label")]
+  refloat list -A                         all releases you may see
+  refloat list -A --pending               those an operation has begun on and not ended
+  refloat list -n shop -o json            in Helm's fields
+  refloat list -A -f '^cart' -l team=a    by name and label")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of Helm's")]
 pub struct ListArgs {
     /// List releases in all namespaces
     #[arg(short = 'A', long)]
     all_namespaces: bool,
-    /// Show all statuses (the default; for Helm 3 users)
+    /// Show all statuses (the default; a flag of Helm 3)
     #[arg(short, long)]
     all: bool,
     /// Show deployed releases
@@ -52,41 +52,39 @@ pub struct ListArgs {
     /// Show releases whose name matches a regular expression
     #[arg(short, long, value_name = "REGEX")]
     filter: Option<Regex>,
-    /// Show releases whose record has these labels (a=b,c!=d,e in (f,g))
+    /// Show releases by labels of their records: a=b,c!=d,e in (f,g)
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<String>,
-    /// Sort by
-    #[arg(long, value_enum, default_value_t)]
+    /// Sort by name, or by date of the last operation, oldest first
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true, value_name = "KEY")]
     sort: Sort,
-    /// Sort by date, as --sort date
+    /// Sort by date: same as --sort date
     #[arg(short, long)]
     date: bool,
     /// Reverse the order
     #[arg(short, long)]
     reverse: bool,
-    /// Show at most so many; 0 for all
+    /// Show at most this many releases; 0 for all
     #[arg(short, long, default_value_t = 0, value_name = "N")]
     max: usize,
-    /// Leave out so many at the start
+    /// Skip this many releases at the start
     #[arg(long, default_value_t = 0, value_name = "N")]
     offset: usize,
-    /// No headings
+    /// Print no headings
     #[arg(long)]
     no_headers: bool,
-    /// Names only, as -o name without namespaces
+    /// Print names only, without namespaces
     #[arg(short = 'q', long)]
     short: bool,
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Output format: table, wide, json, yaml or name
+    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     output: Format,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Sort {
-    /// By name
     #[default]
     Name,
-    /// By time of the last operation, oldest first
     Date,
 }
 

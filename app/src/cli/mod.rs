@@ -20,14 +20,20 @@ use crate::output::Ui;
 use crate::settings::Connection;
 use crate::source::Source;
 
-/// Gets stuck Helm releases afloat again and loses nothing on the way.
-///
-/// Without a command it scans: every release that isn't healthy, in all namespaces you may read (-n narrows), with the
-/// reason and the next command to type. Exit code 3 means that something was found.
+/// One text for `-h` and `--help`: a second, longer one would spread every flag over three lines.
+const ABOUT: &str = "\
+Gets stuck Helm releases afloat again and loses nothing on the way.
+
+Without a command it scans: every release that isn't healthy, in all namespaces you may read (-n narrows), with the \
+reason and the next command to type. Exit code 3 means that something was found.";
+
+/// What may be typed.
 #[derive(Debug, Parser)]
 #[command(
     name = "refloat",
     version,
+    about = ABOUT,
+    long_about = None,
     max_term_width = 120,
     after_help = "\
 Examples:
@@ -40,12 +46,13 @@ Examples:
 )]
 pub struct Cli {
     #[command(flatten)]
-    connection: Connection,
-    /// No notes and no progress on stderr
-    #[arg(long, global = true)]
-    quiet: bool,
-    #[command(flatten)]
     scan: scan::ScanArgs,
+    /// Print no notes and no progress on stderr
+    #[arg(long, global = true, display_order = 900)]
+    quiet: bool,
+    // Last, as its heading holds for whatever follows.
+    #[command(flatten)]
+    connection: Connection,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -53,6 +60,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List every release that isn't healthy: what, since when, why, next command (the default)
+    #[command(after_help = "\
+Examples:
+  refloat scan                 all namespaces you may read
+  refloat scan -n shop         one namespace
+  refloat scan -o json         for scripts; exit code 3 if something was found")]
     Scan(scan::ScanArgs),
     /// List releases, as helm list does
     #[command(visible_alias = "ls")]
@@ -63,11 +75,11 @@ enum Command {
     /// Show the state of a release, as helm status does
     Status(status::StatusArgs),
     /// Show a part of a stored revision, as helm get does
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  refloat get values cart -n shop --revision 2")]
     Get(get::GetCommand),
-    /// Carry out a way to get a stuck release going again
+    /// Get a stuck release going again, one way out at a time; asks first, and can be taken back
     Fix(fix::FixArgs),
-    /// Take a fix back: the record as it was before, byte for byte
+    /// Take a fix back: put the record back as it was, byte for byte
     Undo(undo::UndoArgs),
     /// Tell the whole story on an embedded incident; needs no cluster
     Demo(demo::DemoArgs),

@@ -16,17 +16,17 @@ use crate::output::{BAD, Format, GOOD, LITERAL, Ui, fits, paint, table, wrapped}
 use crate::settings::Connection;
 use crate::source::Source;
 
-/// Flags of `scan`.
+/// Flags of `scan`. Examples are with the commands: without one, these are flags of `refloat` itself.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ScanArgs {
     /// Scan all namespaces (the default, unless -n is given)
     #[arg(short = 'A', long)]
     all_namespaces: bool,
-    /// Show healthy releases that have something worth knowing, too
+    /// Show healthy releases, too, if there is something to know about them
     #[arg(long)]
     all: bool,
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Output format: table, wide, json, yaml or name
+    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     output: Format,
 }
 

@@ -17,15 +17,18 @@ use crate::source::Source;
 
 /// Flags of `status`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  refloat status cart -n shop\n  refloat status cart -n shop --revision 2 -o json")]
+#[command(after_help = "\
+Examples:
+  refloat status cart -n shop                         what it is like, and what is wrong with it
+  refloat status cart -n shop --revision 2 -o json    an earlier revision, in Helm's fields")]
 pub struct StatusArgs {
-    /// The release
+    /// Name of the release
     release: String,
     /// Show this revision instead of the newest
     #[arg(long, value_name = "N")]
     revision: Option<u64>,
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Output format: table, wide, json, yaml or name
+    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     output: Format,
 }
 

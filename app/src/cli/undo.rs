@@ -12,13 +12,14 @@ use crate::source::Source;
 
 /// Flags of `undo`.
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Examples:\n  refloat undo -n shop            the namespace's last fix\n  refloat undo 3f9a1c22 -n shop   this one"
-)]
+#[command(after_help = "\
+Examples:
+  refloat undo -n shop             take back the namespace's last fix
+  refloat undo 3f9a1c22 -n shop    take back this one")]
 pub struct UndoArgs {
-    /// The fix, by its id [default: the namespace's last one not taken back]
+    /// Id of the fix, as printed by it [default: the namespace's last one not yet taken back]
     id: Option<String>,
-    /// Don't ask
+    /// Don't ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }
