@@ -27,7 +27,11 @@ impl Test {
         if self.quick {
             cargo(
                 "unit, property and golden tests",
-                &["test", "--workspace", "--exclude", "refloat-bed", "--lib", "--test", "demo", "--test", "docs"],
+                &[
+                    &["test", "--workspace", "--exclude", "refloat-bed", "--lib"][..],
+                    &["--test", "record", "--test", "golden", "--test", "cli", "--test", "demo", "--test", "docs"],
+                ]
+                .concat(),
             )?;
             return done(start);
         }
