@@ -95,7 +95,7 @@ impl Http {
         let body = self.bytes(response).await.unwrap_or_else(|_| Vec::new());
         if protobuf {
             let (message, reason) = wire::status(body).unwrap_or_default();
-            return Err(self.refused(code, &Status { message, reason, ..Status::default() }, what));
+            return Err(self.refused(code, &Status { message, reason }, what));
         }
         // A proxy's page is no reason; a sentence is.
         let text = || String::from_utf8_lossy(&body).into_owned();
