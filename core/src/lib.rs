@@ -3,13 +3,14 @@
 //! The folder order is the data flow:
 //! [`record`] (what Helm stored) → [`inventory`] (which releases there are, and what ails them) →
 //! [`diagnose`] (what that means) → [`rescue`] (what would be written, and how it is taken back) → [`report`] (what is shown).
-//! A [`bundle`] is such records in a file; a [`manifest`] is what it tells of objects.
+//! A [`bundle`] is such records in a file; a [`manifest`] is what it tells of objects, and a [`diff`] compares two.
 //!
 //! Nothing in here performs IO, reads a clock, the environment or a random source, or knows Kubernetes clients: the same
 //! input gives byte-identical output. `clippy.toml` beside this crate's manifest forbids the ways out.
 
 pub mod bundle;
 pub mod diagnose;
+pub mod diff;
 pub mod inventory;
 pub mod manifest;
 pub mod record;
