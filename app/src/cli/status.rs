@@ -1,9 +1,14 @@
 //! `refloat status`: as `helm status`, preceded by what is wrong, if anything is.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
+use refloat_core::diagnose::{Answer, Answers, answers};
 use refloat_core::inventory::{Ailment, History, Opened, ReleaseId, examine};
 use refloat_core::record::{Release, StoredRecord};
 use refloat_core::report::{ansic, one_line};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::open;
 use super::scan::{Finding, next};
@@ -11,7 +16,7 @@ use crate::error::Failure;
 use crate::exit::Exit;
 use crate::look::Examined;
 use crate::one;
-use crate::output::{BAD, Format, LITERAL, Ui, paint, wrapped};
+use crate::output::{BAD, Format, LITERAL, STRONG, Ui, paint, wrapped};
 use crate::settings::Connection;
 use crate::source::Source;
 
@@ -43,16 +48,16 @@ pub(super) async fn status(source: &Source, args: &StatusArgs, ui: &mut Ui) -> R
     let (id, history, gathered, record) = one::find(source, &args.release, args.revision).await?;
     ui.notes(&gathered.notes)?;
     let newest = args.revision.is_none() || history.newest().map(|newest| &newest.id) == Some(&record.meta.id);
-    let findings = if newest { examine(&history, &Opened::read(&record)) } else { Vec::new() };
+    let found = if newest { Found::of(&id, &history, &record) } else { Found::default() };
     if args.output.is_data() {
-        return data(args, source, &findings, ui).await;
+        return data(args, source, &found, ui).await;
     }
     if args.output == Format::Name {
         ui.line(&id)?;
         return Ok(Exit::Ok);
     }
     let opened = record.document().and_then(|document| Release::from_document(&document));
-    problems(&id, &history, &record, &findings, ui)?;
+    problems(&id, &history, &record, &found, ui)?;
     match opened {
         Ok(release) => header(&release, ui)?,
         Err(damage) => {
@@ -68,19 +73,51 @@ pub(super) async fn status(source: &Source, args: &StatusArgs, ui: &mut Ui) -> R
     Ok(Exit::Ok)
 }
 
-/// Helm's JSON: the release without its chart. Findings, if any, come under a key of their own.
-async fn data(args: &StatusArgs, source: &Source, findings: &[Ailment], ui: &mut Ui) -> Result<Exit, Failure> {
+/// What is wrong with a release, and what Helm will answer while it is.
+#[derive(Default)]
+struct Found {
+    ailments: Vec<Ailment>,
+    answers: Option<Answers>,
+}
+
+impl Found {
+    fn of(id: &ReleaseId, history: &History, newest: &StoredRecord) -> Self {
+        let opened = Opened::read(newest);
+        let ailments = examine(history, &opened);
+        let answers = ailments.iter().any(Ailment::is_trouble).then(|| answers(&id.name, history, &opened)).flatten();
+        Self { ailments, answers }
+    }
+}
+
+/// Helm's commands and its answers to them.
+fn commands(answers: &Answers) -> [(&'static str, &Answer); 4] {
+    let Answers { upgrade, install, rollback, uninstall } = answers;
+    [("upgrade", upgrade), ("install", install), ("rollback", rollback), ("uninstall", uninstall)]
+}
+
+/// One answer in JSON and YAML.
+#[derive(Serialize)]
+struct Foretold<'a> {
+    accepted: bool,
+    text: &'a str,
+}
+
+/// Helm's JSON: the release without its chart. What refloat adds, if anything, comes under keys of its own.
+async fn data(args: &StatusArgs, source: &Source, found: &Found, ui: &mut Ui) -> Result<Exit, Failure> {
     let revision = one::open(source, &args.release, args.revision).await?;
     let mut members = revision.members()?;
     members.remove("chart");
-    if !findings.is_empty() {
-        let list: Vec<Finding> = findings.iter().map(Finding::from).collect();
-        let raw = serde_json::value::to_raw_value(&list)
-            .map_err(|error| Failure::new(Exit::Bug, "findings can't be written").because(error))?;
-        members.insert("findings".to_owned(), raw);
+    if !found.ailments.is_empty() {
+        members.insert("findings".to_owned(), raw(&found.ailments.iter().map(Finding::from).collect::<Vec<_>>())?);
+    }
+    if let Some(answers) = &found.answers {
+        let list: BTreeMap<_, _> = commands(answers)
+            .map(|(command, answer)| (command, Foretold { accepted: answer.is_accepted(), text: answer.text() }))
+            .into();
+        members.insert("answers".to_owned(), raw(&list)?);
     }
     if args.output == Format::Yaml {
-        let whole: std::collections::BTreeMap<String, serde_json::Value> = members
+        let whole: BTreeMap<String, serde_json::Value> = members
             .iter()
             .filter_map(|(key, raw)| Some((key.clone(), serde_json::from_str(raw.get()).ok()?)))
             .collect();
@@ -91,33 +128,45 @@ async fn data(args: &StatusArgs, source: &Source, findings: &[Ailment], ui: &mut
     Ok(Exit::Ok)
 }
 
+fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {
+    serde_json::value::to_raw_value(value)
+        .map_err(|error| Failure::new(Exit::Bug, "the findings can't be written").because(error))
+}
+
 /// What is wrong, first, and what to do about it.
 fn problems(
     id: &ReleaseId,
     history: &History,
     record: &StoredRecord,
-    findings: &[Ailment],
+    found: &Found,
     ui: &mut Ui,
 ) -> Result<(), Failure> {
-    for finding in findings {
+    for finding in &found.ailments {
         let style = if finding.is_trouble() { BAD } else { crate::output::NOTE };
         let line = format!("{} {}", paint(style, format!("{}:", finding.code())), one_line(&finding.to_string()));
         ui.line(wrapped(&line, 2, ui.width))?;
     }
-    if findings.iter().any(Ailment::is_trouble) {
+    if found.ailments.iter().any(Ailment::is_trouble) {
         let newest = history.newest();
         let examined = Examined {
             id: id.clone(),
             revision: record.meta.revision().unwrap_or_default(),
             status: record.meta.status.clone().unwrap_or_default(),
             since: newest.and_then(|newest| newest.written),
-            ailments: findings.to_vec(),
+            ailments: found.ailments.clone(),
         };
         let next = next(&examined);
         if !next.starts_with("refloat status") {
             ui.line(format!("next: {}", paint(LITERAL, next)))?;
         }
         ui.line("")?;
+        if let Some(answers) = &found.answers {
+            ui.line(paint(STRONG, "Helm will answer now:"))?;
+            for (command, answer) in commands(answers) {
+                ui.line(wrapped(&format!("  {command:<10} {answer}"), 13, ui.width))?;
+            }
+            ui.line("")?;
+        }
     }
     Ok(())
 }

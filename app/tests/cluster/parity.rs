@@ -37,11 +37,11 @@ fn helm_json(ns: &Namespace<'_>, major: Major, args: &[&str]) -> Value {
 }
 
 /// What differs between the Helms, not between Helm and refloat: Helm 3 writes unset times as "", Helm 4 leaves them out; live
-/// resources aren't part of the record; findings are refloat's own.
+/// resources aren't part of the record; findings and answers are refloat's own.
 fn normal(mut value: Value) -> Value {
     match &mut value {
         Value::Object(map) => {
-            for key in ["resources", "findings"] {
+            for key in ["resources", "findings", "answers"] {
                 map.remove(key);
             }
             map.retain(|key, value| {
