@@ -169,7 +169,8 @@ mod tests {
     fn upgrade_and_rollback_go_by_helms_rules() {
         let busy = "refused: another operation (install/upgrade/rollback) is in progress";
         let none = "refused: \"web\" has no deployed releases";
-        let table: [(&[(u64, Status)], &str, &str); 8] = [
+        type Case = (&'static [(u64, Status)], &'static str, &'static str);
+        let table: [Case; 8] = [
             (
                 &[(1, Superseded), (2, Deployed)],
                 "accepted, goes on from revision 2",
