@@ -61,6 +61,18 @@ pub async fn open(source: &Source, name: &str, revision: Option<u64>) -> Result<
     Ok(Revision { id, history, record, document, release, notes: gathered.notes })
 }
 
+/// Reads and opens one more record of a release that was found.
+pub async fn also(gathered: &Gathered, id: &ReleaseId, meta: &RecordMeta) -> Result<Release, Failure> {
+    let record = gathered.records.get(&meta.id).await?;
+    let record =
+        record.ok_or_else(|| Failure::new(Exit::Changed, format!("{} went away while being read", meta.id)))?;
+    record.document().and_then(|document| Release::from_document(&document)).map_err(|damage| {
+        let revision = meta.revision().unwrap_or_default();
+        Failure::new(Exit::Found, format!("revision {revision} of {id} can't be read: {damage}"))
+            .hint(format!("refloat history {} -n {} shows the revisions", id.name, id.namespace))
+    })
+}
+
 impl Revision {
     /// The payload's members as written, numbers and all.
     pub fn members(&self) -> Result<BTreeMap<String, Box<RawValue>>, Failure> {

@@ -1,6 +1,7 @@
 //! The command line: what may be typed. One file per command; each turns its flags into calls and the answer into words.
 
 mod demo;
+mod diff;
 mod fix;
 mod get;
 mod history;
@@ -77,6 +78,8 @@ Examples:
     /// Show a part of a stored revision, as helm get does
     #[command(subcommand, after_help = "Example:\n  refloat get values cart -n shop --revision 2")]
     Get(get::GetCommand),
+    /// Show what a revision changed against the deployed one, object by object
+    Diff(diff::DiffArgs),
     /// Get a stuck release going again, one way out at a time; asks first, and can be taken back
     Fix(fix::FixArgs),
     /// Take a fix back: put the record back as it was, byte for byte
@@ -125,6 +128,7 @@ async fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
         Some(Command::History(args)) => history::run(&args, connection, ui).await,
         Some(Command::Status(args)) => status::run(&args, connection, ui).await,
         Some(Command::Get(command)) => get::run(&command, connection, ui).await,
+        Some(Command::Diff(args)) => diff::run(&args, connection, ui).await,
         Some(Command::Fix(args)) => fix::run(&args, connection, ui).await,
         Some(Command::Undo(args)) => undo::run(&args, connection, ui).await,
         Some(Command::Demo(args)) => demo::run(&args, ui).await,

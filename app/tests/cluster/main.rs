@@ -5,6 +5,7 @@
 mod answers;
 mod canary;
 mod damage;
+mod diff;
 mod edited;
 mod errors;
 mod kubeconfig;

@@ -6,6 +6,11 @@ pub fn one_line(text: &str) -> String {
     cleaned.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Takes any text; gives it with its lines and blanks, every other control character replaced by a blank.
+pub fn many_lines(text: &str) -> String {
+    text.chars().map(|c| if is_unsafe(c) && c != '\n' && c != '\t' { ' ' } else { c }).collect()
+}
+
 /// Takes any text; gives at most `width` characters of it on one line, the cut marked.
 pub fn shortened(text: &str, width: usize) -> String {
     let line = one_line(text);
@@ -28,6 +33,7 @@ mod tests {
     #[test]
     fn escape_sequences_lose_their_power() {
         assert_eq!(one_line("a\u{1b}[31mb\r\nc\td\u{202e}e"), "a [31mb c d e");
+        assert_eq!(many_lines("a:\n  \u{1b}[31mb\r\n\tc"), "a:\n   [31mb \n\tc");
         assert_eq!(shortened("abcdef", 6), "abcdef");
         assert_eq!(shortened("abcdefg", 6), "abcde…");
         assert_eq!(shortened("übergröße", 4), "übe…");
