@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use refloat_core::report::shortened;
 use serde::Serialize;
 
@@ -101,10 +100,7 @@ pub(super) async fn fix(source: &Source, args: &FixArgs, rescuer: &Rescuer, ui: 
 
 async fn wait_for_quiet(gathered: &Gathered, planned: &Planned, rescuer: &Rescuer, ui: &mut Ui) -> Result<(), Failure> {
     ui.flush()?;
-    let bar = if ui.quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-        bar.set_style(style);
-    }
+    let bar = ui.spinner();
     let result = watch(gathered.records.as_ref(), planned, rescuer, |left: Duration| {
         bar.set_message(format!("watching whether anyone writes: {:.0} s left", left.as_secs_f32().ceil()));
         bar.tick();

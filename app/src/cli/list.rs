@@ -136,8 +136,9 @@ pub async fn run(args: &ListArgs, connection: &Connection, ui: &mut Ui) -> Resul
     let options = args.options()?;
     let source = open(connection).await?;
     let namespace = (!args.all_namespaces).then(|| source.namespace.clone());
-    let gathered = gather_for(&source, namespace, &options).await?;
-    let rows = rows(gathered.records.as_ref(), &gathered.inventory, &options).await?;
+    let gathered = ui.during("listing Helm's records", gather_for(&source, namespace, &options)).await?;
+    let opening = rows(gathered.records.as_ref(), &gathered.inventory, &options);
+    let rows = ui.during("reading the heads of records", opening).await?;
     ui.notes(&gathered.notes)?;
     for row in rows.iter() {
         if let Some(damage) = &row.damage {

@@ -72,8 +72,10 @@ pub(super) async fn scan(
     args: &ScanArgs,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
-    let gathered = source.gather(&RecordQuery { namespace: namespace.clone(), ..RecordQuery::default() }).await?;
-    let examined = examine_all(gathered.records.as_ref(), &gathered.inventory).await?;
+    let query = RecordQuery { namespace: namespace.clone(), ..RecordQuery::default() };
+    let gathered = ui.during("listing Helm's records", source.gather(&query)).await?;
+    let opening = examine_all(gathered.records.as_ref(), &gathered.inventory);
+    let examined = ui.during("opening the newest record of every release", opening).await?;
     let now = gathered.records.now().await?;
     ui.notes(&gathered.notes)?;
     let total = examined.len();

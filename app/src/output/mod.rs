@@ -1,6 +1,7 @@
 //! The terminal: data on stdout, talk on stderr, complete without colour.
 
 mod format;
+mod progress;
 mod table;
 mod wrap;
 

@@ -2,7 +2,6 @@
 //! its own and they run side by side.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests")]
 
-mod answers;
 mod canary;
 mod damage;
 mod diff;
@@ -15,6 +14,7 @@ mod record;
 mod rescue;
 mod rights;
 mod sql;
+mod trouble;
 
 use std::ffi::OsStr;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! What `status` says Helm will answer, against what both Helms then answer, in every kind of trouble.
+//! Every kind of trouble, made by both Helms: what `scan` names it, and what `status` says Helm will answer, against what
+//! Helm then answers.
 
 use bed::{Bed, Major, Namespace, Output, Trouble, chart};
 use serde_json::Value;
@@ -43,14 +44,46 @@ fn compare(ns: &Namespace<'_>, major: Major, release: &str, answers: &Value) {
     }
 }
 
+/// The code of the first finding, and how the next command begins; `None` where nothing is wrong.
+fn named(trouble: Trouble) -> Option<(&'static str, &'static str)> {
+    Some(match trouble {
+        Trouble::None => return None,
+        Trouble::LastWriteMissing | Trouble::KilledAmongObjects | Trouble::KilledWaitingForImage => {
+            ("pending-upgrade", "refloat fix")
+        }
+        Trouble::KilledInHook => ("pending-install", "refloat fix"),
+        Trouble::RollbackKilled => ("pending-rollback", "refloat fix"),
+        Trouble::UpgradeFailed | Trouble::InstallFailed => ("failed", "refloat history"),
+        Trouble::UninstallBlocked | Trouble::UninstallHookFailed => ("uninstalling", "helm uninstall"),
+        Trouble::PayloadTruncated => ("undecodable", "refloat history"),
+        Trouble::LabelEdited => ("label-payload-mismatch", "refloat fix"),
+        Trouble::TwoDeployed => ("several-deployed", "refloat history"),
+        Trouble::NoneDeployed => ("none-deployed", "refloat history"),
+    })
+}
+
+/// What scan says of a release.
+fn scanned(ns: &Namespace<'_>, release: &str) -> Option<(String, String)> {
+    let scan = refloat_json(ns, ["-n", &ns.name, "-o", "json"]);
+    let found = scan.as_array().unwrap().iter().find(|one| one["name"] == release)?;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    Some((text(&found["findings"][0]["code"]), text(&found["next"])))
+}
+
 #[test]
-fn helm_answers_as_foretold_in_every_trouble() {
+fn every_trouble_is_named_and_helm_answers_as_foretold() {
     let kinds = Major::BOTH.into_iter().flat_map(|major| [0, 1].map(|half| (major, half)));
     each(kinds, |(major, half)| {
         let ns = Bed::shared().namespace("answers").unwrap();
         for trouble in Trouble::ALL.into_iter().skip(half).step_by(2) {
             let release = format!("{trouble:?}").to_lowercase();
             trouble.make(&ns, major, &release).unwrap();
+            match (scanned(&ns, &release), named(trouble)) {
+                (Some((code, next)), Some((expected, command))) => {
+                    assert!(code == expected && next.starts_with(command), "{major} {trouble:?}: {code}, {next}");
+                }
+                (found, expected) => assert!(found.is_none() && expected.is_none(), "{major} {trouble:?}: {found:?}"),
+            }
             if trouble == Trouble::PayloadTruncated {
                 // Only Helm's write shows it, so no dry run does.
                 let text = refloat(&ns, ["status", &release]).stdout;
