@@ -266,13 +266,14 @@ mod tests {
     fn no_secret_is_ever_shown() {
         let secret = |data: &str| format!("---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\n{data}# canary\n");
         let old = secret("data:\n  a: Y2FuYXJ5\n  b: Y2FuYXJ5\n  gone: Y2FuYXJ5\n");
-        let new = secret("data:\n  a: Q2FuYXJ5\n  b: Y2FuYXJ5\nstringData: {c: canary, d: [canary]}\n");
+        let new =
+            secret("data:\n  a: Q2FuYXJ5\n  b: Y2FuYXJ5\nstringData: {c: canary, d: [canary]}\nstringdata: canary\n");
         for (old, new) in [(old.as_str(), new.as_str()), ("", &new), (&old, "")] {
             let json = serde_json::to_string(&compared(old, new)).unwrap();
             assert!(["canary", "Y2Fu", "Q2Fu"].iter().all(|canary| !json.contains(canary)), "{json}");
         }
         let comparison = compared(&old, &new);
-        assert_eq!(told(&comparison), ["Changed Secret s: data.a data.gone stringData", "0 the same"]);
+        assert_eq!(told(&comparison), ["Changed Secret s: data.a data.gone stringData stringdata", "0 the same"]);
         let patch = &comparison.changes[0].patch;
         for line in [
             "-  a: (secret, 6 bytes)",

@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::manifest::ManifestObject;
 
+/// Fields that hold no secret. All others are masked: a misspelt `stringData` holds one, too.
+const PLAIN: [&str; 5] = ["apiVersion", "kind", "metadata", "type", "immutable"];
+
 /// Whether it is one, of whatever group.
 pub(super) fn is_secret(object: &ManifestObject) -> bool {
     object.kind == "Secret"
@@ -23,11 +26,9 @@ pub(super) fn masked([old, new]: [Option<Value>; 2]) -> [Option<Value>; 2] {
 fn mask(value: &Value, against: Option<Option<&Value>>) -> Value {
     let mut masked = value.clone();
     let Value::Object(members) = &mut masked else { return masked };
-    for field in ["data", "stringData"] {
-        if let Some(held) = members.get_mut(field) {
-            let other = against.map(|other| other.and_then(|other| other.get(field)));
-            *held = mask_field(held, field, other);
-        }
+    for (field, held) in members.iter_mut().filter(|(field, _)| !PLAIN.contains(&field.as_str())) {
+        let other = against.map(|other| other.and_then(|other| other.get(field)));
+        *held = mask_field(held, field, other);
     }
     // `kubectl apply` keeps a copy of the whole object there.
     let annotations = members.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
