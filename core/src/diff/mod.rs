@@ -19,8 +19,9 @@ use crate::manifest::{ManifestObject, install_place};
 pub use paths::*;
 pub use values::*;
 
-/// Lines of both texts together, above which they aren't compared: it would take seconds.
-const MAX_LINES: usize = 20_000;
+/// Lines of both texts together, above which they aren't compared. The largest resource definitions have some ten thousand;
+/// so many take less than a second, whatever they hold.
+const MAX_LINES: usize = 100_000;
 
 /// How something differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_not_compared() {
-        let long = |word: &str| config_map("a", &format!("data:\n  x: |\n{}", format!("    {word}\n").repeat(10_001)));
+        let long = |word: &str| config_map("a", &format!("data:\n  x: |\n{}", format!("    {word}\n").repeat(50_001)));
         let comparison = compared(&long("a"), &long("b"));
         assert_eq!(told(&comparison), ["Changed ConfigMap a: data.x", "0 the same"]);
         assert!(comparison.changes[0].patch.contains("too many to compare"));
