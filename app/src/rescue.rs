@@ -112,13 +112,15 @@ fn history(metas: Vec<RecordMeta>) -> History {
     inventory.releases.into_values().next().unwrap_or_default()
 }
 
-/// Carries a planned unlock out: backup to a file and to the cluster, one guarded write, and a read back.
+/// Carries a planned unlock out: a last look, backup to a file and to the cluster, one guarded write, and a read back.
 pub async fn carry_out(
     source: &Source,
     gathered: &Gathered,
     planned: &Planned,
     dir: Option<&PathBuf>,
 ) -> Result<Done, Failure> {
+    // Time passes while someone makes up their mind; the guard below sees a changed record, not a new one above it.
+    still_quiet(&planned.history, &history(gathered.records.list(&one(&planned.id)).await?))?;
     let Unlock { before, after, revision, from, .. } = &planned.unlock;
     let backup = Backup {
         api_version: BACKUP_VERSION.to_owned(),
@@ -170,10 +172,14 @@ fn refused(what: &str, error: &ClusterError) -> Failure {
 
 /// A fix to take back.
 pub struct Undoing {
+    /// The release.
+    pub id: ReleaseId,
     /// The backup it goes by.
     pub backup: Backup,
     /// The record to write.
     pub restored: StoredRecord,
+    /// The release's history when the undo was planned.
+    history: History,
     /// The driver that holds it.
     gathered: Gathered,
 }
@@ -193,19 +199,20 @@ pub async fn plan_undo(source: &Source, id: Option<&str>) -> Result<Undoing, Fai
         Failure::usage(format!("there is no fix {chosen} in namespace {namespace}"))
             .hint("its id stands in the description that refloat history shows")
     })?;
-    let (_, history, gathered) = source.release_of(&namespace, &backup.release, backup.record.meta.id.driver).await?;
+    let (id, history, gathered) = source.release_of(&namespace, &backup.release, backup.record.meta.id.driver).await?;
     let current = gathered.records.get(&backup.record.meta.id).await?;
     let restored = undo(&backup, current.as_ref(), &history)?;
-    Ok(Undoing { backup, restored, gathered })
+    Ok(Undoing { id, backup, restored, history, gathered })
 }
 
 fn nothing_to_undo(namespace: &str) -> Failure {
     Failure::usage(format!("there is no fix to take back in namespace {namespace}")).hint("-n names another namespace")
 }
 
-/// Puts the record back and reads it back, byte for byte.
+/// Takes a last look, puts the record back and reads it back, byte for byte.
 pub async fn take_back(source: &Source, undoing: &Undoing) -> Result<(), Failure> {
-    let Undoing { backup, restored, gathered } = undoing;
+    let Undoing { id, backup, restored, history: planned, gathered } = undoing;
+    still_quiet(planned, &history(gathered.records.list(&one(id)).await?))?;
     gathered.records.replace(restored).await.map_err(lost_race)?;
     let written = gathered.records.get(&restored.meta.id).await?;
     if written.is_none_or(|written| written.digest() != backup.record.digest()) {

@@ -1,6 +1,9 @@
 //! The first rescue, end to end: a Helm killed in `upgrade --wait`, found, unlocked, taken back.
 
 use bed::{Driver, Major, Mode, Namespace, chart};
+use refloat::rescue::{Rescuer, carry_out, plan_unlock};
+use refloat::settings::Connection;
+use refloat::source::Source;
 use serde_json::Value;
 
 use crate::{each, everywhere, install, namespace, refloat, refloat_json};
@@ -157,6 +160,29 @@ fn a_release_that_is_being_written_is_left_alone() {
     });
     let forced = refloat(&ns, ["fix", "web", "--with", "unlock", "--yes", "--force-live"]);
     assert_eq!(forced.code, Some(0), "{}", forced.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fix_planned_before_helm_went_on_is_not_carried_out() {
+    let ns = namespace("late", Driver::Secret);
+    killed_upgrade(&ns, Major::V4);
+    let connection = Connection {
+        kubeconfig: Some(ns.bed.address.kubeconfig.clone()),
+        namespace: Some(ns.name.clone()),
+        ..Connection::default()
+    };
+    let source = Source::open(&connection).await.unwrap();
+    let (id, history, gathered) = source.release("web").await.unwrap();
+    let rescuer = Rescuer { name: "ada@laptop".to_owned(), tempo: 1 };
+    let planned = plan_unlock(&gathered, &id, history, &rescuer).await.unwrap();
+    // Meanwhile someone else helps themselves; the pending record stays as it was.
+    ns.helm4(["rollback", "web", "1"]).unwrap().ok().unwrap();
+    let stored = raw(&ns);
+    let dir = ns.bed.address.dir.join("late");
+    let Err(refused) = carry_out(&source, &gathered, &planned, Some(&dir)).await else { panic!("carried out") };
+    assert!(refused.message.contains("v3 is now the newest"), "{}", refused.message);
+    assert_eq!(raw(&ns), stored);
+    assert!(!dir.exists());
 }
 
 #[test]
