@@ -36,6 +36,10 @@ pub struct Planned {
     pub fix: String,
     /// The write.
     pub unlock: Unlock,
+    /// The deployed revision that Helm will go on from; `None` if it will have to go on from the failed one.
+    pub baseline: Option<u64>,
+    /// Deployed revisions whose payload can't be read, so that Helm passes over them.
+    pub unreadable: Vec<u64>,
     /// The server's time.
     pub now: Timestamp,
     /// Who asked for it.
@@ -64,7 +68,27 @@ pub async fn plan_unlock(
     let fix = fix_id(&record, now);
     let by = rescuer.name.clone();
     let unlock = unlock(&record, &fix, &by)?;
-    Ok(Planned { id: id.clone(), history, fix, unlock: touched(unlock, now), now, by })
+    let (baseline, unreadable) = baseline(records, &history, unlock.revision).await?;
+    Ok(Planned { id: id.clone(), history, fix, unlock: touched(unlock, now), baseline, unreadable, now, by })
+}
+
+/// The revision that Helm will go on from once this one is marked failed: the newest deployed one that it can read; and
+/// those it passes over because it can't.
+async fn baseline(
+    records: &dyn ReadRecords,
+    history: &History,
+    failed: u64,
+) -> Result<(Option<u64>, Vec<u64>), Failure> {
+    let mut unreadable = Vec::new();
+    for revision in history.deployed().into_iter().rev().filter(|revision| *revision != failed) {
+        let Some(meta) = history.revision(revision) else { continue };
+        match records.get(&meta.id).await? {
+            Some(record) if record.document().is_ok() => return Ok((Some(revision), unreadable)),
+            Some(_) => unreadable.push(revision),
+            None => {}
+        }
+    }
+    Ok((None, unreadable))
 }
 
 /// A row carries the time of its last change in a column, which Helm sets on every update (Helm 3.22 and 4.3

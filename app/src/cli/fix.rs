@@ -63,6 +63,10 @@ struct Outcome<'a> {
     from: &'a str,
     to: &'static str,
     description: &'a str,
+    /// The deployed revision Helm will go on from; none if it has to go on from this one.
+    goes_on_from: Option<u64>,
+    /// Deployed revisions that Helm passes over, as it can't read them.
+    unreadable: &'a [u64],
     dry_run: bool,
     backup: Option<String>,
     next: String,
@@ -122,7 +126,10 @@ fn show_plan(planned: &Planned, ui: &mut Ui) -> Result<(), Failure> {
     let mut item = |name: &str, text: &str| ui.say(format!("  {name:<9}{}", wrapped(text, 11, ui.width)));
     item("writes", "status and description of this one record; no object in the cluster is touched")?;
     item("loses", "nothing: manifest and values of the abandoned revision stay in the history")?;
-    let after = match planned.history.deployed().last() {
+    for revision in &planned.unreadable {
+        item("mind", &format!("revision {revision} is labelled deployed and can't be read: helm passes over it"))?;
+    }
+    let after = match planned.baseline {
         Some(deployed) => format!("the next helm upgrade goes on from revision {deployed}"),
         None => "the next helm upgrade goes on from this failed revision".to_owned(),
     };
@@ -143,6 +150,8 @@ fn report(planned: &Planned, done: Option<&Done>, args: &FixArgs, ui: &mut Ui) -
             from: planned.unlock.from.as_str(),
             to: "failed",
             description: &planned.unlock.description,
+            goes_on_from: planned.baseline,
+            unreadable: &planned.unreadable,
             dry_run: done.is_none(),
             backup: done.map(|done| done.file.display().to_string()),
             next,

@@ -194,3 +194,17 @@ fn a_sealed_record_is_left_alone() {
     assert_eq!(fixed.code, Some(4));
     assert!(fixed.stderr.contains("immutable"), "{}", fixed.stderr);
 }
+
+#[test]
+fn the_plan_names_what_helm_will_really_go_on_from() {
+    // The label of the pending record was edited to deployed: that isn't what Helm goes on from.
+    let ns = namespace("baseline", Driver::Secret);
+    bed::Trouble::LabelEdited.make(&ns, Major::V3, "web").unwrap();
+    let dry = refloat(&ns, ["fix", "web", "--with", "unlock", "--dry-run"]);
+    assert!(dry.stderr.contains("the next helm upgrade goes on from revision 1"), "{}", dry.stderr);
+    // And if the deployed record can't be read, Helm passes over it.
+    ns.patch("secrets/sh.helm.release.v1.web.v1", &serde_json::json!({"data": {"release": "SDRz"}})).unwrap();
+    let dry = refloat(&ns, ["fix", "web", "--with", "unlock", "--dry-run"]);
+    assert!(dry.stderr.contains("revision 1 is labelled deployed and can't be read"), "{}", dry.stderr);
+    assert!(dry.stderr.contains("goes on from this failed revision"), "{}", dry.stderr);
+}
