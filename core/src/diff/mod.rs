@@ -2,7 +2,7 @@
 //!
 //! Takes the objects of two manifests, old and new; gives what was added, removed and changed, in the order in which Helm
 //! creates kinds, with the paths of the fields that differ and a unified diff of the text. What a Secret holds is in none of
-//! it: its keys are named, its values only measured. Values that a user gave are compared in [`values`].
+//! it: its keys are named, its values only measured. Values that a user gave are compared in `values.rs`.
 
 mod paths;
 mod secret;
