@@ -2,6 +2,8 @@
 
 use refloat_core::inventory::{History, ReleaseId};
 use refloat_core::record::{Document, RecordMeta, Release, StoredRecord};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -76,7 +78,18 @@ pub async fn also(gathered: &Gathered, id: &ReleaseId, meta: &RecordMeta) -> Res
 impl Revision {
     /// The payload's members as written, numbers and all.
     pub fn members(&self) -> Result<BTreeMap<String, Box<RawValue>>, Failure> {
-        serde_json::from_str(self.document.text())
-            .map_err(|_| Failure::new(Exit::Found, format!("the payload of {} can't be shown", self.id)))
+        self.parsed()
+    }
+
+    /// The whole payload as a tree. It may nest deeper than a tree is built for: an error then, not half of it.
+    pub fn tree(&self) -> Result<Value, Failure> {
+        self.parsed()
+    }
+
+    fn parsed<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_str(self.document.text()).map_err(|_| {
+            Failure::new(Exit::Found, format!("the payload of {} nests too deep to be shown like this", self.id))
+                .hint("refloat get manifest and refloat get notes show its texts")
+        })
     }
 }

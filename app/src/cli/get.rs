@@ -146,13 +146,13 @@ fn notes(release: &Release, ui: &mut Ui) -> Result<(), Failure> {
     if release.info.notes.is_empty() { Ok(()) } else { ui.line(format!("NOTES:\n{}", release.info.notes)) }
 }
 
-fn gather_metadata(revision: &Revision) -> Metadata {
+fn gather_metadata(revision: &Revision) -> Result<Metadata, Failure> {
     let release = &revision.release;
     let chart = release.chart.as_ref().and_then(|chart| chart.metadata.as_ref());
-    let raw: Value = serde_json::from_str(revision.document.text()).unwrap_or_default();
+    let raw = revision.tree()?;
     let dependencies =
         raw.pointer("/chart/metadata/dependencies").and_then(Value::as_array).cloned().unwrap_or_default();
-    Metadata {
+    Ok(Metadata {
         name: release.name.clone(),
         chart: chart.map(|chart| chart.name.clone()).unwrap_or_default(),
         version: chart.map(|chart| chart.version.clone()).unwrap_or_default(),
@@ -165,7 +165,7 @@ fn gather_metadata(revision: &Revision) -> Metadata {
         status: release.info.status.clone(),
         deployed_at: release.info.last_deployed.as_ref().map(seconds).unwrap_or_default(),
         apply_method: release.apply_method.clone(),
-    }
+    })
 }
 
 /// RFC 3339 without a fraction, in the offset it was stored with.
@@ -175,7 +175,7 @@ fn seconds(moment: &Moment) -> String {
 }
 
 fn metadata(revision: &Revision, format: Format, ui: &mut Ui) -> Result<(), Failure> {
-    let metadata = gather_metadata(revision);
+    let metadata = gather_metadata(revision)?;
     if format.is_data() {
         return ui.data(format, &metadata);
     }
@@ -203,8 +203,7 @@ fn all(revision: &Revision, format: Format, ui: &mut Ui) -> Result<(), Failure> 
         if format == Format::Json {
             return ui.data(format, &members);
         }
-        let whole: Value = serde_json::from_str(revision.document.text()).unwrap_or_default();
-        return ui.data(format, &whole);
+        return ui.data(format, &revision.tree()?);
     }
     let release = &revision.release;
     super::status::header(

@@ -117,10 +117,9 @@ async fn data(args: &StatusArgs, source: &Source, found: &Found, ui: &mut Ui) ->
         members.insert("answers".to_owned(), raw(&list)?);
     }
     if args.output == Format::Yaml {
-        let whole: BTreeMap<String, serde_json::Value> = members
-            .iter()
-            .filter_map(|(key, raw)| Some((key.clone(), serde_json::from_str(raw.get()).ok()?)))
-            .collect();
+        let whole = serde_json::to_value(&members).map_err(|_| {
+            Failure::new(Exit::Found, format!("the payload of {} nests too deep for YAML", revision.id))
+        })?;
         ui.data(args.output, &whole)?;
     } else {
         ui.data(args.output, &members)?;
