@@ -126,6 +126,8 @@ fn show_plan(planned: &Planned, ui: &mut Ui) -> Result<(), Failure> {
     let mut item = |name: &str, text: &str| ui.say(format!("  {name:<9}{}", wrapped(text, 11, ui.width)));
     item("writes", "status and description of this one record; no object in the cluster is touched")?;
     item("loses", "nothing: manifest and values of the abandoned revision stay in the history")?;
+    // The watch sees writes only, and a Helm that waits for objects or hooks makes none.
+    item("mind", "a helm that is only waiting writes nothing and isn't seen: make sure that none still runs")?;
     for revision in &planned.unreadable {
         item("mind", &format!("revision {revision} is labelled deployed and can't be read: helm passes over it"))?;
     }

@@ -113,18 +113,18 @@ impl fmt::Display for Ailment {
             ),
             Self::Interrupted { revision, operation, last_write_missing: true, .. } => write!(
                 f,
-                "{operation} to revision {revision} never ended: the one before is superseded already, only the last record write is missing"
+                "{operation} to revision {revision} has not ended: the one before is superseded already, only the last record write is missing"
             ),
             Self::Interrupted { revision, operation: "install", .. } => {
-                write!(f, "install of revision {revision} never ended; nothing was deployed before it")
+                write!(f, "install of revision {revision} has not ended; nothing was deployed before it")
             }
             Self::Interrupted { revision, operation, deployed: Some(deployed), .. } => {
-                write!(f, "{operation} to revision {revision} never ended; revision {deployed} is the one deployed")
+                write!(f, "{operation} to revision {revision} has not ended; revision {deployed} is the one deployed")
             }
             Self::Interrupted { revision, operation, .. } => {
-                write!(f, "{operation} to revision {revision} never ended; no revision is deployed")
+                write!(f, "{operation} to revision {revision} has not ended; no revision is deployed")
             }
-            Self::Uninstalling { revision } => write!(f, "uninstall of revision {revision} never ended"),
+            Self::Uninstalling { revision } => write!(f, "uninstall of revision {revision} has not ended"),
             Self::Failed { revision, description, deployed } => {
                 write!(f, "revision {revision} failed")?;
                 match deployed {
