@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod error;
 pub mod exit;
 pub mod look;
+pub mod observe;
 pub mod one;
 pub mod output;
 pub mod rescue;

@@ -7,8 +7,8 @@ use refloat_core::inventory::{History, Inventory, ReleaseId};
 use refloat_core::record::{Driver, RecordMeta};
 
 use crate::cluster::{
-    Backups, ClusterError, Http, KubeBackups, KubeRecords, ReadRecords, RecordQuery, SqlRecords, WriteRecords, connect,
-    namespaces,
+    Backups, ClusterError, Http, KubeBackups, KubeRecords, ReadObjects, ReadRecords, RecordQuery, SqlRecords,
+    WriteRecords, connect, namespaces,
 };
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -24,6 +24,8 @@ pub struct Source {
     records: Vec<Arc<dyn WriteRecords>>,
     /// Where backups are kept.
     pub backups: Arc<dyn Backups>,
+    /// The objects.
+    objects: Arc<dyn ReadObjects>,
     /// The API server, if there is one.
     http: Option<Http>,
     /// The namespace of commands that name none.
@@ -81,12 +83,24 @@ impl Source {
             .clone()
             .filter(|n| !n.is_empty())
             .unwrap_or_else(|| http.default_namespace().to_owned());
-        Ok(Self { records, backups: Arc::new(KubeBackups::new(http.clone())), http: Some(http), namespace })
+        Ok(Self {
+            records,
+            backups: Arc::new(KubeBackups::new(http.clone())),
+            objects: Arc::new(http.clone()),
+            http: Some(http),
+            namespace,
+        })
     }
 
     /// A source over one cluster held in memory.
-    pub fn memory<C: WriteRecords + Backups + 'static>(cluster: Arc<C>, namespace: &str) -> Self {
-        Self { records: vec![cluster.clone()], backups: cluster, http: None, namespace: namespace.to_owned() }
+    pub fn memory<C: WriteRecords + Backups + ReadObjects + 'static>(cluster: Arc<C>, namespace: &str) -> Self {
+        let records: Vec<Arc<dyn WriteRecords>> = vec![cluster.clone()];
+        Self { records, backups: cluster.clone(), objects: cluster, http: None, namespace: namespace.to_owned() }
+    }
+
+    /// The objects of the cluster.
+    pub fn objects(&self) -> &dyn ReadObjects {
+        self.objects.as_ref()
     }
 
     /// Lists what the query asks for with the first driver that has any of it. What a driver may not tell is unknown, not absent:

@@ -7,10 +7,13 @@
 //! value its documentation names. A change that would mislead an older reader gets a new version, which older readers
 //! refuse.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::observe::Answer;
 use crate::record::{Driver, StoredRecord};
 
 /// The format's version. Readers refuse any other.
@@ -19,7 +22,7 @@ pub const BUNDLE_VERSION: &str = "refloat.dev/v1";
 pub const BUNDLE_KIND: &str = "Bundle";
 
 /// What was read of a cluster at one time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bundle {
     /// [`BUNDLE_VERSION`].
@@ -37,6 +40,9 @@ pub struct Bundle {
     /// The records; if missing, none were read.
     #[serde(default)]
     pub records: Vec<StoredRecord>,
+    /// Answers to reads of other objects, by their paths; if missing, none were read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, Answer>,
 }
 
 /// The API server that was read from.
@@ -96,7 +102,8 @@ fn helms_default() -> Driver {
 impl Bundle {
     /// A bundle of these records.
     pub fn new(driver: Driver, records: Vec<StoredRecord>, taken_at: Timestamp, server: Server) -> Self {
-        Self { api_version: BUNDLE_VERSION.to_owned(), kind: BUNDLE_KIND.to_owned(), taken_at, server, driver, records }
+        let (api_version, kind) = (BUNDLE_VERSION.to_owned(), BUNDLE_KIND.to_owned());
+        Self { api_version, kind, taken_at, server, driver, records, answers: BTreeMap::new() }
     }
 
     /// Takes a file's text; gives the bundle in it.

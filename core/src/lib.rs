@@ -2,6 +2,7 @@
 //!
 //! The folder order is the data flow:
 //! [`record`] (what Helm stored) → [`inventory`] (which releases there are, and what ails them) →
+//! [`observe`] (what is to be read of a release, and was) →
 //! [`diagnose`] (what that means) → [`rescue`] (what would be written, and how it is taken back) → [`report`] (what is shown).
 //! A [`bundle`] is such records in a file; a [`manifest`] is what it tells of objects, and a [`diff`] compares two.
 //!
@@ -13,6 +14,7 @@ pub mod diagnose;
 pub mod diff;
 pub mod inventory;
 pub mod manifest;
+pub mod observe;
 pub mod record;
 pub mod report;
 pub mod rescue;

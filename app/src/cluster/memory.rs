@@ -1,20 +1,23 @@
 //! A cluster in memory, for the demo and for tests of what stands above: resource versions, conflicts and backups behave as
 //! on the API server.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use refloat_core::observe::{Answer, Read};
 use refloat_core::record::{Damage, Driver, Guard, Head, RecordId, RecordMeta, StoredRecord};
 use refloat_core::rescue::Backup;
 use serde_json::Value;
 
-use super::{BackupEntry, Backups, ClusterError, ReadRecords, RecordQuery, WriteRecords};
+use super::{BackupEntry, Backups, ClusterError, ReadObjects, ReadRecords, RecordQuery, WriteRecords};
 
 /// Records and backups held in memory, under a clock that stands still.
 pub struct MemoryCluster {
     driver: Driver,
     now: Timestamp,
+    answers: BTreeMap<String, Answer>,
     state: Mutex<State>,
 }
 
@@ -28,7 +31,14 @@ struct State {
 impl MemoryCluster {
     /// Holds these records, at this time.
     pub fn new(driver: Driver, records: Vec<StoredRecord>, now: Timestamp) -> Self {
-        Self { driver, now, state: Mutex::new(State { records, ..State::default() }) }
+        let answers = BTreeMap::new();
+        Self { driver, now, answers, state: Mutex::new(State { records, ..State::default() }) }
+    }
+
+    /// The same with the answers to reads of other objects, by their paths.
+    #[must_use]
+    pub fn with_answers(self, answers: BTreeMap<String, Answer>) -> Self {
+        Self { answers, ..self }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, ClusterError> {
@@ -64,6 +74,14 @@ impl ReadRecords for MemoryCluster {
 
     async fn now(&self) -> Result<Timestamp, ClusterError> {
         Ok(self.now)
+    }
+}
+
+#[async_trait]
+impl ReadObjects for MemoryCluster {
+    async fn answer(&self, read: &Read) -> Result<Answer, ClusterError> {
+        let unread = || Answer::Failed("it isn't in the bundle".to_owned());
+        Ok(self.answers.get(&read.to_string()).cloned().unwrap_or_else(unread))
     }
 }
 

@@ -17,6 +17,7 @@ mod wire;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use refloat_core::observe::{Answer, Read};
 use refloat_core::record::{Damage, Driver, Guard, Head, RecordId, RecordMeta, Status, StoredRecord};
 use refloat_core::rescue::Backup;
 
@@ -53,6 +54,13 @@ pub trait ReadRecords: Send + Sync {
     async fn get(&self, id: &RecordId) -> Result<Option<StoredRecord>, ClusterError>;
     /// The time by the clock of whoever stamps the records.
     async fn now(&self) -> Result<Timestamp, ClusterError>;
+}
+
+/// Reads any object, without changing one.
+#[async_trait]
+pub trait ReadObjects: Send + Sync {
+    /// Answers one read. What can't be read is an answer, too; an error means that nothing else could be read either.
+    async fn answer(&self, read: &Read) -> Result<Answer, ClusterError>;
 }
 
 /// Changes Helm's records.

@@ -1,12 +1,21 @@
-//! Objects other than records: so far, which namespaces there are.
+//! Objects other than records.
 
+use async_trait::async_trait;
+use http::header::ACCEPT;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Resource;
 use kube::api::ListParams;
 use kube::core::Request;
-use serde_json::Value;
+use refloat_core::observe::{Answer, Read, trimmed};
+use serde_json::{Value, json};
 
-use super::{ClusterError, Http};
+use super::{ClusterError, Http, ReadObjects};
+
+/// Aggregated discovery, of Kubernetes 1.30 and of 1.27 (apiserver `pkg/endpoints/discovery/aggregated`).
+const DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
+    application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+const JSON: &str = "application/json";
 
 /// The names of all namespaces, sorted.
 pub async fn namespaces(http: &Http) -> Result<Vec<String>, ClusterError> {
@@ -19,4 +28,67 @@ pub async fn namespaces(http: &Http) -> Result<Vec<String>, ClusterError> {
         items.filter_map(|item| Some(item.pointer("/metadata/name")?.as_str()?.to_owned())).collect();
     names.sort();
     Ok(names)
+}
+
+#[async_trait]
+impl ReadObjects for Http {
+    async fn answer(&self, read: &Read) -> Result<Answer, ClusterError> {
+        let what = format!("reading {}", read.words());
+        let fetched = match read {
+            Read::Log { .. } => self.text(request(&read.to_string(), JSON, &what)?, &what).await,
+            Read::Rules { namespace } => self.rules(namespace, &what).await,
+            _ => {
+                let path = read.to_string();
+                let path = path.trim_end_matches("#metadata");
+                self.object(request(path, accept(read), &what)?, &what).await
+            }
+        };
+        match fetched {
+            Ok(Some(value)) => Ok(Answer::Found(trimmed(value))),
+            // A list whose kind isn't served is empty for all that anyone knows; an object isn't there.
+            Ok(None) => Ok(Answer::Absent),
+            Err(ClusterError::Forbidden(why)) => Ok(Answer::Forbidden(why)),
+            Err(error @ (ClusterError::Rejected { .. } | ClusterError::Timeout { .. } | ClusterError::Decode(_))) => {
+                Ok(Answer::Failed(error.to_string()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Http {
+    /// A text, such as a log.
+    async fn text(&self, request: http::Request<Vec<u8>>, what: &str) -> Result<Option<Value>, ClusterError> {
+        let response = match self.send(request, what).await {
+            Err(ClusterError::Missing(_)) => return Ok(None),
+            other => other?,
+        };
+        let bytes = self.bytes(response).await?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned().into()))
+    }
+
+    /// What the caller may do in a namespace. It is asked by a POST, which creates nothing.
+    async fn rules(&self, namespace: &str, what: &str) -> Result<Option<Value>, ClusterError> {
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}
+        });
+        let request = http::Request::post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews")
+            .header(http::header::CONTENT_TYPE, JSON)
+            .body(review.to_string().into_bytes())
+            .map_err(|_| ClusterError::Decode(what.to_owned()))?;
+        self.object(request, what).await
+    }
+}
+
+fn accept(read: &Read) -> &'static str {
+    match read {
+        Read::CoreKinds | Read::GroupKinds => DISCOVERY,
+        Read::List { metadata_only: true, .. } => METADATA,
+        _ => JSON,
+    }
+}
+
+fn request(path: &str, accept: &'static str, what: &str) -> Result<http::Request<Vec<u8>>, ClusterError> {
+    let request = http::Request::get(path).header(ACCEPT, accept).body(Vec::new());
+    request.map_err(|_| ClusterError::Decode(what.to_owned()))
 }

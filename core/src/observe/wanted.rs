@@ -1,0 +1,342 @@
+//! What to read next: a pure function of what was read so far.
+//!
+//! Every release needs its objects. What explains a fault (events, pods, quotas, webhooks) is only read where there is
+//! something to explain.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Kind, Observation, Read};
+use crate::manifest::ManifestObject;
+use crate::record::Status;
+
+/// How many services behind webhooks are looked at.
+const MOST_SERVICES: usize = 30;
+/// How many pods are looked at for nodes, claims and logs.
+const MOST_PODS: usize = 50;
+/// How many logs are read.
+const MOST_LOGS: usize = 5;
+
+/// Kinds that Helm's label reaches though Helm didn't write them, or that nobody misses.
+const NEVER_ORPHANS: [&str; 6] = ["Event", "EndpointSlice", "Endpoints", "Lease", "ReplicaSet", "ControllerRevision"];
+
+/// Kubernetes' own kinds that explain things.
+pub mod known {
+    use super::super::Kind;
+
+    /// Pods.
+    pub fn pods() -> Kind {
+        Kind::known("v1", "Pod", "pods", true)
+    }
+    /// ReplicaSets.
+    pub fn replica_sets() -> Kind {
+        Kind::known("apps/v1", "ReplicaSet", "replicasets", true)
+    }
+    /// Events.
+    pub fn events() -> Kind {
+        Kind::known("v1", "Event", "events", true)
+    }
+    /// Namespaces.
+    pub fn namespaces() -> Kind {
+        Kind::known("v1", "Namespace", "namespaces", false)
+    }
+    /// Quotas.
+    pub fn quotas() -> Kind {
+        Kind::known("v1", "ResourceQuota", "resourcequotas", true)
+    }
+    /// Limit ranges.
+    pub fn limit_ranges() -> Kind {
+        Kind::known("v1", "LimitRange", "limitranges", true)
+    }
+    /// Webhooks that may change objects.
+    pub fn mutating_webhooks() -> Kind {
+        let resource = "mutatingwebhookconfigurations";
+        Kind::known("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", resource, false)
+    }
+    /// Webhooks that may refuse objects.
+    pub fn validating_webhooks() -> Kind {
+        let resource = "validatingwebhookconfigurations";
+        Kind::known("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", resource, false)
+    }
+    /// Servers of further API groups.
+    pub fn api_services() -> Kind {
+        Kind::known("apiregistration.k8s.io/v1", "APIService", "apiservices", false)
+    }
+    /// Services.
+    pub fn services() -> Kind {
+        Kind::known("v1", "Service", "services", true)
+    }
+    /// Where services lead.
+    pub fn endpoint_slices() -> Kind {
+        Kind::known("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", true)
+    }
+    /// Nodes.
+    pub fn nodes() -> Kind {
+        Kind::known("v1", "Node", "nodes", false)
+    }
+    /// Claims.
+    pub fn claims() -> Kind {
+        Kind::known("v1", "PersistentVolumeClaim", "persistentvolumeclaims", true)
+    }
+    /// Classes of volumes.
+    pub fn storage_classes() -> Kind {
+        Kind::known("storage.k8s.io/v1", "StorageClass", "storageclasses", false)
+    }
+}
+
+/// Takes what was read so far; gives what is still missing, each once. Empty when nothing more would help.
+pub fn wanted(seen: &Observation) -> Vec<Read> {
+    let mut wants = Wants { seen, reads: BTreeSet::new() };
+    wants.add([Read::CoreKinds, Read::GroupKinds]);
+    wants.add([Read::Rules { namespace: seen.id.namespace.clone() }]);
+    wants.add([Read::object(&known::namespaces(), "", &seen.id.namespace)]);
+    if wants.is_answered() {
+        wants.objects();
+        wants.orphans();
+    }
+    if wants.is_answered() && needs_explaining(seen) {
+        wants.surroundings();
+        wants.children();
+        wants.owners();
+    }
+    if wants.is_answered() && needs_explaining(seen) {
+        wants.behind_pods();
+        wants.behind_webhooks();
+    }
+    wants.reads.into_iter().filter(|read| seen.answer(read).is_none()).collect()
+}
+
+/// The lists in which the pods and ReplicaSets of a workload are found, by its selector; nothing for what has none.
+pub fn children_of(object: &Value, namespace: &str) -> Vec<Read> {
+    let Some(labels) = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object) else {
+        return Vec::new();
+    };
+    let terms: Vec<_> = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
+    if terms.is_empty() {
+        return Vec::new();
+    }
+    let labels = terms.join(",");
+    let mut reads = vec![Read::list(&known::pods(), namespace, &labels)];
+    if object.get("kind").and_then(Value::as_str) == Some("Deployment") {
+        reads.push(Read::list(&known::replica_sets(), namespace, &labels));
+    }
+    reads
+}
+
+/// Lists of what carries Helm's label, in which objects are found that no manifest knows any more.
+pub fn orphan_lists(seen: &Observation) -> Vec<Read> {
+    let cluster_wide: BTreeSet<(&str, &str)> =
+        manifests(seen).map(|object| (object.group(), object.kind.as_str())).collect();
+    let listed = |kind: &&Kind| {
+        kind.listable
+            && !NEVER_ORPHANS.contains(&kind.kind.as_str())
+            && (kind.namespaced || cluster_wide.contains(&(kind.group.as_str(), kind.kind.as_str())))
+    };
+    let namespace = |kind: &Kind| if kind.namespaced { seen.id.namespace.clone() } else { String::new() };
+    let read = |kind: &Kind| Read::metadata(kind, &namespace(kind), "app.kubernetes.io/managed-by=Helm");
+    seen.kinds().preferred().filter(listed).map(read).collect()
+}
+
+/// Pods that were read with a workload of the release or with a hook, each once.
+pub fn pods(seen: &Observation) -> Vec<&Value> {
+    let mut names = BTreeSet::new();
+    let lists = live_objects(seen).flat_map(|(object, namespace)| children_of(object, namespace));
+    let own = live_objects(seen).map(|(object, _)| object).filter(|object| is_kind(object, "Pod"));
+    let mut found: Vec<&Value> = own.collect();
+    let lists: BTreeSet<Read> =
+        lists.filter(|read| matches!(read, Read::List { kind, .. } if kind.kind == "Pod")).collect();
+    found.extend(lists.iter().flat_map(|list| seen.items(list)));
+    found.retain(|pod| {
+        names.insert(pod.pointer("/metadata/uid").or(pod.pointer("/metadata/name")).map(Value::to_string))
+    });
+    found
+}
+
+/// Whether anything is to be explained: an operation under way or failed, or an object that isn't there or isn't ready.
+fn needs_explaining(seen: &Observation) -> bool {
+    let status = seen.newest().map_or(Status::Unknown, super::Revision::status);
+    status != Status::Deployed || seen.history.deployed().len() != 1 || unready(seen).next().is_some()
+}
+
+fn unready(seen: &Observation) -> impl Iterator<Item = (&Value, &str)> {
+    live_objects(seen).filter(|(object, _)| !looks_ready(object))
+}
+
+/// All objects of the manifests that were opened, hooks included.
+fn manifests(seen: &Observation) -> impl Iterator<Item = &ManifestObject> {
+    let opened = seen.revisions.values().filter_map(|revision| revision.as_ref().ok());
+    opened.flat_map(|revision| revision.objects.iter().chain(revision.hook_objects.iter().flatten()))
+}
+
+/// Those that are in the cluster, with their namespace.
+fn live_objects(seen: &Observation) -> impl Iterator<Item = (&Value, &str)> {
+    manifests(seen).filter_map(|object| {
+        let namespace = object.namespace.as_deref().unwrap_or(&seen.id.namespace);
+        Some((seen.live(object).found()?, namespace))
+    })
+}
+
+fn is_kind(object: &Value, kind: &str) -> bool {
+    object.get("kind").and_then(Value::as_str) == Some(kind)
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Reads as they gather.
+struct Wants<'a> {
+    seen: &'a Observation,
+    reads: BTreeSet<Read>,
+}
+
+impl Wants<'_> {
+    fn add(&mut self, reads: impl IntoIterator<Item = Read>) {
+        self.reads.extend(reads);
+    }
+
+    /// Whether everything wanted so far was read, so that more can be said.
+    fn is_answered(&self) -> bool {
+        self.reads.iter().all(|read| self.seen.answer(read).is_some())
+    }
+
+    fn objects(&mut self) {
+        let seen = self.seen;
+        self.add(manifests(seen).filter_map(|object| seen.read_of(object)));
+    }
+
+    fn orphans(&mut self) {
+        self.add(orphan_lists(self.seen));
+    }
+
+    /// What may stand in the way of anything in the namespace.
+    fn surroundings(&mut self) {
+        let namespace = &self.seen.id.namespace;
+        let mut namespaces: BTreeSet<&str> = live_objects(self.seen)
+            .filter(|(object, _)| !looks_ready(object))
+            .map(|(_, namespace)| namespace)
+            .collect();
+        namespaces.insert(namespace);
+        let events: Vec<_> = namespaces.iter().map(|namespace| Read::list(&known::events(), namespace, "")).collect();
+        self.add(events);
+        self.add([Read::list(&known::quotas(), namespace, ""), Read::list(&known::limit_ranges(), namespace, "")]);
+        self.add([Read::list(&known::mutating_webhooks(), "", ""), Read::list(&known::validating_webhooks(), "", "")]);
+        if !self.seen.kinds().stale().is_empty() || !self.seen.kinds().is_complete() {
+            self.add([Read::list(&known::api_services(), "", "")]);
+        }
+    }
+
+    fn children(&mut self) {
+        let lists: Vec<_> = unready(self.seen).flat_map(|(object, namespace)| children_of(object, namespace)).collect();
+        self.add(lists);
+    }
+
+    /// Who else drives the release: by the marks that the controllers leave.
+    fn owners(&mut self) {
+        let seen = self.seen;
+        let labelled = |name: &str| {
+            live_objects(seen)
+                .find_map(|(object, _)| object.pointer("/metadata/labels")?.get(name)?.as_str().map(str::to_owned))
+        };
+        if let (Some(name), Some(namespace), Some(kind)) = (
+            labelled("helm.toolkit.fluxcd.io/name"),
+            labelled("helm.toolkit.fluxcd.io/namespace"),
+            seen.kinds().any_version("helm.toolkit.fluxcd.io/v2", "HelmRelease"),
+        ) {
+            self.add([Read::object(kind, &namespace, &name)]);
+        }
+        if let Some(kind) = seen.kinds().any_version("helm.cattle.io/v1", "HelmChart") {
+            let places: BTreeSet<&str> = [seen.id.namespace.as_str(), "kube-system"].into();
+            self.add(places.into_iter().map(|place| Read::object(kind, place, &seen.id.name)));
+        }
+    }
+
+    /// Nodes, claims and logs of pods that aren't ready.
+    fn behind_pods(&mut self) {
+        let mut logs = Vec::new();
+        for pod in pods(self.seen).into_iter().filter(|pod| !looks_ready(pod)).take(MOST_PODS) {
+            let namespace = text(pod, "/metadata/namespace");
+            if let node @ 1.. = text(pod, "/spec/nodeName").len() {
+                self.add([Read::object(&known::nodes(), "", &text(pod, "/spec/nodeName")[..node])]);
+            }
+            let claims = list(pod, "/spec/volumes").map(|volume| text(volume, "/persistentVolumeClaim/claimName"));
+            let claims: Vec<_> = claims
+                .filter(|claim| !claim.is_empty())
+                .map(|claim| Read::object(&known::claims(), namespace, claim))
+                .collect();
+            self.add(claims);
+            logs.extend(ended(pod));
+        }
+        logs.truncate(MOST_LOGS);
+        self.add(logs);
+        let classes: Vec<_> = self
+            .claims()
+            .into_iter()
+            .filter(|claim| text(claim, "/status/phase") != "Bound")
+            .map(|claim| text(claim, "/spec/storageClassName"))
+            .filter(|class| !class.is_empty())
+            .map(|class| Read::object(&known::storage_classes(), "", class))
+            .collect();
+        self.add(classes);
+    }
+
+    fn claims(&self) -> Vec<&Value> {
+        let read =
+            self.reads.iter().filter(|read| matches!(read, Read::Object { kind, .. } if *kind == known::claims()));
+        read.filter_map(|read| self.seen.answer(read)?.found()).collect()
+    }
+
+    /// The services that webhooks are sent to.
+    fn behind_webhooks(&mut self) {
+        let lists =
+            [Read::list(&known::mutating_webhooks(), "", ""), Read::list(&known::validating_webhooks(), "", "")];
+        let mut services = BTreeSet::new();
+        for webhook in lists.iter().flat_map(|read| self.seen.items(read)).flat_map(|item| list(item, "/webhooks")) {
+            if let Some(service) = webhook.pointer("/clientConfig/service") {
+                services.insert((text(service, "/namespace"), text(service, "/name")));
+            }
+        }
+        for (namespace, name) in services.into_iter().take(MOST_SERVICES) {
+            let slices = format!("kubernetes.io/service-name={name}");
+            self.add([
+                Read::object(&known::services(), namespace, name),
+                Read::list(&known::endpoint_slices(), namespace, &slices),
+            ]);
+        }
+    }
+}
+
+/// The logs of a pod's containers that ended badly.
+fn ended(pod: &Value) -> Vec<Read> {
+    let statuses = list(pod, "/status/initContainerStatuses").chain(list(pod, "/status/containerStatuses"));
+    let bad = |status: &&Value| {
+        let code = |state: &str| status.pointer(&format!("/{state}/terminated/exitCode")).and_then(Value::as_i64);
+        code("state").or_else(|| code("lastState")).is_some_and(|code| code != 0)
+    };
+    statuses
+        .filter(bad)
+        .map(|status| Read::Log {
+            namespace: text(pod, "/metadata/namespace").to_owned(),
+            pod: text(pod, "/metadata/name").to_owned(),
+            container: text(status, "/name").to_owned(),
+            previous: status.pointer("/state/terminated").is_none(),
+        })
+        .collect()
+}
+
+/// Whether an object needs no explaining.
+fn looks_ready(object: &Value) -> bool {
+    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    if object.pointer("/metadata/deletionTimestamp").is_some() {
+        return false;
+    }
+    match text(object, "/kind") {
+        "Deployment" | "StatefulSet" | "ReplicaSet" => number("/status/readyReplicas") >= number("/spec/replicas"),
+        _ => true,
+    }
+}
