@@ -124,9 +124,8 @@ impl Observation {
 
     /// The read of an object of a manifest; `None` if its kind isn't served, or nothing is known of it.
     pub fn read_of(&self, object: &ManifestObject) -> Option<Read> {
-        if object.value.pointer("/metadata/name").is_none() {
-            return None;
-        }
+        // A generated name isn't known from the manifest.
+        object.value.pointer("/metadata/name")?;
         let kind = self.kinds.any_version(&object.api_version, &object.kind)?;
         let namespace = object.namespace.as_deref().unwrap_or(&self.id.namespace);
         Some(Read::object(kind, namespace, &object.name))
