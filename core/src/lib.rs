@@ -4,6 +4,7 @@
 //! [`record`] (what Helm stored) → [`inventory`] (which releases there are, and what ails them) →
 //! [`observe`] (what is to be read of a release, and was) →
 //! [`diagnose`] (what that means) → [`rescue`] (what would be written, and how it is taken back) → [`report`] (what is shown).
+//! Of live objects, [`ready`] says whether Helm would still wait for them.
 //! A [`bundle`] is such records in a file; a [`manifest`] is what it tells of objects, and a [`diff`] compares two.
 //!
 //! Nothing in here performs IO, reads a clock, the environment or a random source, or knows Kubernetes clients: the same
@@ -15,6 +16,7 @@ pub mod diff;
 pub mod inventory;
 pub mod manifest;
 pub mod observe;
+pub mod ready;
 pub mod record;
 pub mod report;
 pub mod rescue;
