@@ -61,7 +61,7 @@ pub(super) fn walk(
 }
 
 /// The path of a member; keys that aren't plain words stand in brackets and quotes.
-pub(super) fn member(path: &str, key: &str) -> String {
+pub(crate) fn member(path: &str, key: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '$');
     if key.is_empty() || !key.chars().all(plain) {
         return format!("{path}[{}]", Value::from(key));
