@@ -1,6 +1,7 @@
 //! The command line: what may be typed. One file per command; each turns its flags into calls and the answer into words.
 
 mod demo;
+mod diagnose;
 mod diff;
 mod fix;
 mod get;
@@ -40,7 +41,7 @@ reason and the next command to type. Exit code 3 means that something was found.
 Examples:
   refloat                                  what is stuck, and why
   refloat list -A --pending                like helm list, faster
-  refloat status cart -n shop              one release
+  refloat diagnose cart -n shop            what happened to one release, why, and what next
   refloat fix cart -n shop --with unlock   let Helm go on from the last deployed revision
   refloat undo -n shop                     take that back
   refloat demo                             see it all without a cluster"
@@ -75,6 +76,9 @@ Examples:
     History(history::HistoryArgs),
     /// Show the state of a release, as helm status does
     Status(status::StatusArgs),
+    /// Tell what happened, why, whether Helm may still run, and what next, with the proof
+    #[command(visible_alias = "why")]
+    Diagnose(diagnose::DiagnoseArgs),
     /// Show a part of a stored revision, as helm get does
     #[command(subcommand, after_help = "Example:\n  refloat get values cart -n shop --revision 2")]
     Get(get::GetCommand),
@@ -127,6 +131,7 @@ async fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
         Some(Command::List(args)) => list::run(&args, connection, ui).await,
         Some(Command::History(args)) => history::run(&args, connection, ui).await,
         Some(Command::Status(args)) => status::run(&args, connection, ui).await,
+        Some(Command::Diagnose(args)) => diagnose::run(&args, connection, ui).await,
         Some(Command::Get(command)) => get::run(&command, connection, ui).await,
         Some(Command::Diff(args)) => diff::run(&args, connection, ui).await,
         Some(Command::Fix(args)) => fix::run(&args, connection, ui).await,

@@ -1,7 +1,29 @@
-//! Diagnosis: what a release's state means. So far, what Helm will answer to the commands people try next.
+//! Diagnosis: what a release's state means.
 //!
-//! Takes a history and what the newest payload says; concludes, and says so when it can't.
+//! Takes an [`Observation`](crate::observe::Observation); [`diagnose`] concludes how far the operation came, whether Helm may
+//! still run, on which side every object stands, what holds it up, and what Helm will answer; and says so where it can't.
 
 mod answers;
+mod case;
+mod causes;
+mod diagnosis;
+mod hooks;
+mod liveness;
+mod next;
+mod operation;
+mod orphans;
+mod owner;
+mod past;
+mod status;
+mod unknowns;
 
 pub use answers::*;
+pub use case::*;
+pub use causes::*;
+pub use diagnosis::*;
+pub use hooks::*;
+pub use liveness::*;
+pub use operation::*;
+pub use orphans::*;
+pub use owner::*;
+pub use past::*;

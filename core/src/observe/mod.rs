@@ -173,7 +173,7 @@ impl Observation {
     }
 
     /// The items of a list that was read; nothing if it wasn't, or may not be.
-    pub fn items(&self, read: &Read) -> impl Iterator<Item = &Value> {
+    pub fn items<'s>(&'s self, read: &Read) -> impl Iterator<Item = &'s Value> + use<'s> {
         let list = self.answer(read).and_then(Answer::found);
         list.and_then(|list| list.get("items")).and_then(Value::as_array).into_iter().flatten()
     }

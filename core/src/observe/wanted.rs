@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Kind, Observation, Read};
 use crate::manifest::ManifestObject;
+use crate::ready::{Children, Verdict, children_needed, ready};
 use crate::record::Status;
 
 /// How many services behind webhooks are looked at.
@@ -63,6 +64,10 @@ pub mod known {
     pub fn api_services() -> Kind {
         Kind::known("apiregistration.k8s.io/v1", "APIService", "apiservices", false)
     }
+    /// Jobs.
+    pub fn jobs() -> Kind {
+        Kind::known("batch/v1", "Job", "jobs", true)
+    }
     /// Services.
     pub fn services() -> Kind {
         Kind::known("v1", "Service", "services", true)
@@ -87,6 +92,11 @@ pub mod known {
 
 /// Takes what was read so far; gives what is still missing, each once. Empty when nothing more would help.
 pub fn wanted(seen: &Observation) -> Vec<Read> {
+    wanted_all(seen).into_iter().filter(|read| seen.answer(read).is_none()).collect()
+}
+
+/// Everything that is wanted as of now, read or not.
+pub fn wanted_all(seen: &Observation) -> BTreeSet<Read> {
     let mut wants = Wants { seen, reads: BTreeSet::new() };
     wants.add([Read::CoreKinds, Read::GroupKinds]);
     wants.add([Read::Rules { namespace: seen.id.namespace.clone() }]);
@@ -95,33 +105,37 @@ pub fn wanted(seen: &Observation) -> Vec<Read> {
         wants.objects();
         wants.orphans();
     }
+    if wants.is_answered() {
+        wants.children();
+    }
     if wants.is_answered() && needs_explaining(seen) {
         wants.surroundings();
-        wants.children();
+        wants.pods();
         wants.owners();
     }
     if wants.is_answered() && needs_explaining(seen) {
         wants.behind_pods();
         wants.behind_webhooks();
     }
-    wants.reads.into_iter().filter(|read| seen.answer(read).is_none()).collect()
+    wants.reads
 }
 
-/// The lists in which the pods and ReplicaSets of a workload are found, by its selector; nothing for what has none.
-pub fn children_of(object: &Value, namespace: &str) -> Vec<Read> {
-    let Some(labels) = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object) else {
-        return Vec::new();
-    };
+/// The lists of ReplicaSets and of Pods on which the readiness and the progress of an object depend; `None` for what isn't needed.
+pub fn children_lists(object: &Value, namespace: &str) -> (Option<Read>, Option<Read>) {
+    let needs = children_needed(object);
+    let pods = needs.pods.or(needs.pods_of_progress);
+    let of = |kind: Kind, labels: Option<String>| labels.map(|labels| Read::list(&kind, namespace, &labels));
+    (of(known::replica_sets(), needs.replica_sets), of(known::pods(), pods))
+}
+
+/// The list of a workload's or Job's pods, where there is something to explain about it; `None` for what has none.
+pub fn pods_list(object: &Value, namespace: &str) -> Option<Read> {
+    if let (_, Some(pods)) = children_lists(object, namespace) {
+        return Some(pods);
+    }
+    let labels = object.pointer("/spec/selector/matchLabels")?.as_object()?;
     let terms: Vec<_> = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
-    if terms.is_empty() {
-        return Vec::new();
-    }
-    let labels = terms.join(",");
-    let mut reads = vec![Read::list(&known::pods(), namespace, &labels)];
-    if object.get("kind").and_then(Value::as_str) == Some("Deployment") {
-        reads.push(Read::list(&known::replica_sets(), namespace, &labels));
-    }
-    reads
+    (!terms.is_empty()).then(|| Read::list(&known::pods(), namespace, &terms.join(",")))
 }
 
 /// Lists of what carries Helm's label, in which objects are found that no manifest knows any more.
@@ -141,11 +155,10 @@ pub fn orphan_lists(seen: &Observation) -> Vec<Read> {
 /// Pods that were read with a workload of the release or with a hook, each once.
 pub fn pods(seen: &Observation) -> Vec<&Value> {
     let mut names = BTreeSet::new();
-    let lists = live_objects(seen).flat_map(|(object, namespace)| children_of(object, namespace));
     let own = live_objects(seen).map(|(object, _)| object).filter(|object| is_kind(object, "Pod"));
     let mut found: Vec<&Value> = own.collect();
     let lists: BTreeSet<Read> =
-        lists.filter(|read| matches!(read, Read::List { kind, .. } if kind.kind == "Pod")).collect();
+        live_objects(seen).filter_map(|(object, namespace)| pods_list(object, namespace)).collect();
     found.extend(lists.iter().flat_map(|list| seen.items(list)));
     found.retain(|pod| {
         names.insert(pod.pointer("/metadata/uid").or(pod.pointer("/metadata/name")).map(Value::to_string))
@@ -160,7 +173,7 @@ fn needs_explaining(seen: &Observation) -> bool {
 }
 
 fn unready(seen: &Observation) -> impl Iterator<Item = (&Value, &str)> {
-    live_objects(seen).filter(|(object, _)| !looks_ready(object))
+    live_objects(seen).filter(|(object, _)| !looks_ready(seen, object))
 }
 
 /// All objects of the manifests that were opened, hooks included.
@@ -218,7 +231,7 @@ impl Wants<'_> {
     fn surroundings(&mut self) {
         let namespace = &self.seen.id.namespace;
         let mut namespaces: BTreeSet<&str> = live_objects(self.seen)
-            .filter(|(object, _)| !looks_ready(object))
+            .filter(|(object, _)| !looks_ready(self.seen, object))
             .map(|(_, namespace)| namespace)
             .collect();
         namespaces.insert(namespace);
@@ -231,8 +244,16 @@ impl Wants<'_> {
         }
     }
 
+    /// What readiness hangs on.
     fn children(&mut self) {
-        let lists: Vec<_> = unready(self.seen).flat_map(|(object, namespace)| children_of(object, namespace)).collect();
+        let lists = live_objects(self.seen).map(|(object, namespace)| children_lists(object, namespace));
+        let lists: Vec<_> = lists.flat_map(|(replica_sets, pods)| [replica_sets, pods]).flatten().collect();
+        self.add(lists);
+    }
+
+    /// The pods of what isn't ready.
+    fn pods(&mut self) {
+        let lists: Vec<_> = unready(self.seen).filter_map(|(object, namespace)| pods_list(object, namespace)).collect();
         self.add(lists);
     }
 
@@ -252,14 +273,17 @@ impl Wants<'_> {
         }
         if let Some(kind) = seen.kinds().any_version("helm.cattle.io/v1", "HelmChart") {
             let places: BTreeSet<&str> = [seen.id.namespace.as_str(), "kube-system"].into();
-            self.add(places.into_iter().map(|place| Read::object(kind, place, &seen.id.name)));
+            for place in places {
+                let job = format!("helm-install-{}", seen.id.name);
+                self.add([Read::object(kind, place, &seen.id.name), Read::object(&known::jobs(), place, &job)]);
+            }
         }
     }
 
     /// Nodes, claims and logs of pods that aren't ready.
     fn behind_pods(&mut self) {
         let mut logs = Vec::new();
-        for pod in pods(self.seen).into_iter().filter(|pod| !looks_ready(pod)).take(MOST_PODS) {
+        for pod in pods(self.seen).into_iter().filter(|pod| !looks_ready(self.seen, pod)).take(MOST_PODS) {
             let namespace = text(pod, "/metadata/namespace");
             if let node @ 1.. = text(pod, "/spec/nodeName").len() {
                 self.add([Read::object(&known::nodes(), "", &text(pod, "/spec/nodeName")[..node])]);
@@ -329,14 +353,14 @@ fn ended(pod: &Value) -> Vec<Read> {
         .collect()
 }
 
-/// Whether an object needs no explaining.
-fn looks_ready(object: &Value) -> bool {
-    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+/// Whether an object needs no explaining: a Helm wouldn't wait for it, told to wait for jobs or not.
+fn looks_ready(seen: &Observation, object: &Value) -> bool {
     if object.pointer("/metadata/deletionTimestamp").is_some() {
         return false;
     }
-    match text(object, "/kind") {
-        "Deployment" | "StatefulSet" | "ReplicaSet" => number("/status/readyReplicas") >= number("/spec/replicas"),
-        _ => true,
-    }
+    let items = |read: Option<Read>| seen.answer(&read?)?.found()?.get("items")?.as_array().map(Vec::as_slice);
+    let (replica_sets, pods) = children_lists(object, text(object, "/metadata/namespace"));
+    let readiness = ready(object, &Children { replica_sets: items(replica_sets), pods: items(pods) }, seen.at);
+    let ready = |verdict: &Verdict| !matches!(verdict, Verdict::Waiting(_) | Verdict::Failed(_));
+    [&readiness.helm3, &readiness.helm4, &readiness.helm3_for_jobs].into_iter().all(ready)
 }

@@ -1,0 +1,366 @@
+//! `refloat diagnose`: what happened, why, what next; then the proof.
+
+use clap::Args;
+use refloat_core::compare::{Side, Speaks};
+use refloat_core::diagnose::{Cause, Diagnosis, HookRun, LivenessVerdict, ObjectView, depth, diagnose as conclude};
+use refloat_core::report::{age, one_line};
+
+use super::open;
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::observe::observe;
+use crate::output::{BAD, Format, GOOD, LITERAL, STRONG, Ui, fits, paint, table, wrapped};
+use crate::settings::Connection;
+use crate::source::Source;
+
+/// How many causes are shown in full, unless all are asked for.
+const FEW: usize = 3;
+/// How many lines of evidence a cause gets.
+const EVIDENCE: usize = 4;
+
+/// Flags of `diagnose`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  refloat diagnose cart -n shop             what happened, why, and what next
+  refloat diagnose cart -n shop -o wide     every object and every field that decides, every cause
+  refloat diagnose cart -n shop -o json     for scripts; exit code 3 if something is wrong")]
+pub struct DiagnoseArgs {
+    /// Name of the release
+    release: String,
+    /// Output format: table, wide, json, yaml or name
+    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
+    output: Format,
+}
+
+/// Runs the command.
+pub async fn run(args: &DiagnoseArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
+    let source = open(connection).await?;
+    diagnose(&source, args, ui).await
+}
+
+/// Diagnoses a source's release.
+pub(super) async fn diagnose(source: &Source, args: &DiagnoseArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let observed = ui.during("reading the release and its objects", observe(source, &args.release)).await?;
+    ui.notes(&observed.notes)?;
+    let found = conclude(&observed.seen);
+    let exit = if is_well(&found) { Exit::Ok } else { Exit::Found };
+    match args.output {
+        Format::Json | Format::Yaml => ui.data(args.output, &found)?,
+        Format::Name => ui.line(found.causes.first().map_or("none", |cause| cause.code))?,
+        Format::Table | Format::Wide => Page { found: &found, all: args.output == Format::Wide, ui }.show()?,
+    }
+    Ok(exit)
+}
+
+/// Whether nothing is wrong that isn't just worth knowing.
+fn is_well(found: &Diagnosis) -> bool {
+    found.liveness.verdict == LivenessVerdict::None
+        && found.status == "deployed"
+        && found.causes.iter().all(|cause| cause.depth == depth::ASIDE)
+        && found.objects.iter().all(|object| object.ready != Some(false))
+}
+
+/// A diagnosis on its way to a terminal.
+struct Page<'a> {
+    found: &'a Diagnosis,
+    all: bool,
+    ui: &'a mut Ui,
+}
+
+impl Page<'_> {
+    fn show(&mut self) -> Result<(), Failure> {
+        self.answer()?;
+        self.operation()?;
+        self.causes()?;
+        self.objects()?;
+        self.hooks()?;
+        self.orphans()?;
+        self.history()?;
+        self.answers()?;
+        self.unknowns()
+    }
+
+    /// What, why, what next: what somebody who was woken up reads.
+    fn answer(&mut self) -> Result<(), Failure> {
+        let found = self.found;
+        let style = if is_well(found) { GOOD } else { BAD };
+        let head = format!("{}/{}:", found.namespace, found.release);
+        self.folded(&format!("{} {}", paint(style, head), one_line(&found.summary)), 6)?;
+        if let Some(cause) = found.causes.first().filter(|_| !is_well(found)) {
+            let shown = cause.evidence.first().map_or(&cause.summary, |first| first);
+            self.folded(&format!("why:  {} ({}, {})", one_line(shown), cause.code, cause.confidence), 6)?;
+        }
+        let step = &found.next_step;
+        self.folded(&format!("next: {}", one_line(&step.words)), 6)?;
+        if !step.command.is_empty() {
+            self.ui.line(format!("      {}", paint(LITERAL, one_line(&step.command))))?;
+        }
+        Ok(())
+    }
+
+    fn operation(&mut self) -> Result<(), Failure> {
+        let (operation, liveness) = (&self.found.operation, &self.found.liveness);
+        self.ui.line("")?;
+        self.field("STATUS", &format!("{}: {}", self.found.status, self.found.status_means))?;
+        if liveness.verdict == LivenessVerdict::None && operation.kind.as_str() == "none" {
+            return Ok(());
+        }
+        let mut words = match operation.from {
+            Some(from) => format!("{} from revision {from} to {}", operation.kind.as_str(), self.found.revision),
+            None => format!("{} of revision {}", operation.kind.as_str(), self.found.revision),
+        };
+        if let Some(began) = operation.began {
+            words.push_str(&format!(", begun {} ago", age(self.found.at.duration_since(began))));
+        }
+        if let Some(by) = &operation.by {
+            words.push_str(&format!(", written by {by}"));
+        }
+        self.field("OPERATION", &words)?;
+        self.field("PHASE", &format!("{}: {}", operation.phase, operation.because))?;
+        if liveness.verdict == LivenessVerdict::None {
+            return Ok(());
+        }
+        let until = liveness.until.map(|until| format!(" for {} more", age(until.duration_since(self.found.at))));
+        let verdict = match liveness.verdict {
+            LivenessVerdict::Live => "Helm runs",
+            LivenessVerdict::Possible => "Helm may still run",
+            LivenessVerdict::Stale => "no Helm is at work any more",
+            _ => "whether Helm still runs can't be told",
+        };
+        let verdict = format!("{}: {verdict}{}", liveness.verdict, until.unwrap_or_default());
+        self.field("LIVENESS", &verdict)?;
+        for reason in &liveness.reasons {
+            self.field("", reason)?;
+        }
+        for change in &liveness.would_change {
+            self.field("", &format!("would change it: {change}"))?;
+        }
+        Ok(())
+    }
+
+    fn causes(&mut self) -> Result<(), Failure> {
+        if self.found.causes.is_empty() {
+            return Ok(());
+        }
+        self.heading("CAUSES", "most telling first")?;
+        let most = if self.all { usize::MAX } else { FEW };
+        for (place, cause) in self.found.causes.iter().take(most).enumerate() {
+            self.cause(place + 1, cause)?;
+        }
+        let more = self.found.causes.len().saturating_sub(most);
+        if more > 0 { self.ui.line(format!("  {more} more with -o wide")) } else { Ok(()) }
+    }
+
+    fn cause(&mut self, place: usize, cause: &Cause) -> Result<(), Failure> {
+        let code = paint(STRONG, cause.code);
+        self.folded(&format!("  {place}. {code} ({}): {}", cause.confidence, one_line(&cause.summary)), 5)?;
+        for line in cause.evidence.iter().take(if self.all { usize::MAX } else { EVIDENCE }) {
+            self.folded(&format!("     - {}", one_line(line)), 7)?;
+        }
+        if !cause.remedy.is_empty() {
+            self.folded(&format!("     do:  {}", one_line(&cause.remedy)), 10)?;
+        }
+        if !cause.command.is_empty() {
+            self.ui.line(format!("     see: {}", paint(LITERAL, one_line(&cause.command))))?;
+        }
+        Ok(())
+    }
+
+    /// Only what isn't as it is to be, unless all is asked for.
+    fn objects(&mut self) -> Result<(), Failure> {
+        let total = self.found.objects.len();
+        let shown: Vec<&ObjectView> =
+            self.found.objects.iter().filter(|object| self.all || stands_out(object)).collect();
+        if total == 0 {
+            return Ok(());
+        }
+        let nearer = self.found.nearer.as_ref().map(|nearer| match (nearer.to, self.found.operation.kind.as_str()) {
+            (_, "uninstall") => format!("{} of {} removed", self.found.operation.done, self.found.operation.of),
+            (_, "install") => format!("{} of {} created", self.found.operation.done, self.found.operation.of),
+            ("neither", _) => format!("as near to the old revision as to the new one, of {} that differ", nearer.of),
+            (side, _) => format!("nearer to the {side} revision: {} of {} that differ", nearer.count, nearer.of),
+        });
+        let rest = total - shown.len();
+        let rest = (rest > 0).then(|| format!("{rest} more are as they are to be (-o wide shows them)"));
+        let notes: Vec<String> = nearer.into_iter().chain(rest).collect();
+        self.heading("OBJECTS", &notes.join("; "))?;
+        if shown.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<[String; 4]> = shown.iter().map(|object| cells(object, &self.found.namespace)).collect();
+        let drawn = moved_in(&table(Some(["OBJECT", "STATE", "READY", "WAITS FOR"]), &rows));
+        if fits(&drawn, self.ui.width) {
+            self.ui.write(&drawn)?;
+        } else {
+            for [object, state, ready, waits] in rows {
+                self.ui.line(format!("  {}  {state}, ready: {ready}", one_line(&object)))?;
+                if !waits.is_empty() {
+                    self.folded(&format!("      {}", one_line(&waits)), 6)?;
+                }
+            }
+        }
+        if self.all {
+            self.fields(&shown)?;
+        }
+        Ok(())
+    }
+
+    /// The fields by which it was decided.
+    fn fields(&mut self, shown: &[&ObjectView]) -> Result<(), Failure> {
+        for object in shown.iter().filter(|object| !object.fields.is_empty()) {
+            self.ui.line(format!("  {}/{}:", object.kind.to_lowercase(), one_line(&object.name)))?;
+            for field in &object.fields {
+                let speaks = match field.sides {
+                    Speaks::Old => "as in the old revision",
+                    Speaks::New => "as in the new revision",
+                    Speaks::Either => "reads the same in both",
+                    Speaks::Neither => "as in neither",
+                    Speaks::Unknown => "can't be compared",
+                };
+                self.ui.line(format!("    {}: {speaks}", one_line(&field.path)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hooks(&mut self) -> Result<(), Failure> {
+        if self.found.hooks.is_empty() {
+            return Ok(());
+        }
+        self.heading("HOOKS", "in the order in which Helm runs them")?;
+        let rows: Vec<[String; 4]> = self
+            .found
+            .hooks
+            .iter()
+            .map(|hook| {
+                let name = format!("{}/{}", hook.kind.to_lowercase(), hook.name);
+                [name, hook.event.clone(), hook_word(hook.state).to_owned(), hook.why.clone().unwrap_or_default()]
+            })
+            .collect();
+        self.ui.write(&moved_in(&table(Some(["HOOK", "RUNS", "STATE", "WHY"]), &rows)))
+    }
+
+    fn orphans(&mut self) -> Result<(), Failure> {
+        if self.found.orphans.is_empty() {
+            return Ok(());
+        }
+        let unread = self.found.history.first().is_some_and(|newest| newest.readable == Some(false));
+        let words = if unread {
+            "marked as this release's, and in no revision that can be read"
+        } else {
+            "marked as this release's, and in no revision at hand: Helm won't remove them"
+        };
+        self.heading("ORPHANS", words)?;
+        for orphan in &self.found.orphans {
+            self.ui.line(format!("  {}/{}", orphan.kind.to_lowercase(), one_line(&orphan.name)))?;
+        }
+        Ok(())
+    }
+
+    fn history(&mut self) -> Result<(), Failure> {
+        let good = self.found.last_good.as_ref();
+        let words = match good {
+            Some(good) => format!("last good revision: {}, as {}", good.revision, good.why),
+            None => "no revision is known to have been good".to_owned(),
+        };
+        self.heading("HISTORY", &words)?;
+        let most = if self.all { usize::MAX } else { 5 };
+        for past in self.found.history.iter().take(most) {
+            let text = match past.readable {
+                Some(false) => "can't be read".to_owned(),
+                _ => one_line(&past.description),
+            };
+            self.folded(&format!("  {:<3} {:<16} {}  {text}", past.revision, past.status, past.chart), 6)?;
+        }
+        let more = self.found.history.len().saturating_sub(most);
+        if more > 0 { self.ui.line(format!("  {more} older")) } else { Ok(()) }
+    }
+
+    fn answers(&mut self) -> Result<(), Failure> {
+        if is_well(self.found) || self.found.answers.is_empty() {
+            return Ok(());
+        }
+        self.heading("HELM WILL ANSWER NOW", "")?;
+        for command in ["upgrade", "install", "rollback", "uninstall"] {
+            if let Some(answer) = self.found.answers.get(command) {
+                let verdict = if answer.accepted { "accepted, " } else { "refused: " };
+                self.folded(&format!("  {command:<10} {verdict}{}", one_line(&answer.text)), 13)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unknowns(&mut self) -> Result<(), Failure> {
+        if self.found.unknowns.is_empty() {
+            return Ok(());
+        }
+        self.heading("NOT SEEN", "")?;
+        for unknown in &self.found.unknowns {
+            self.folded(&format!("  - {}", one_line(unknown)), 4)?;
+        }
+        Ok(())
+    }
+
+    fn heading(&mut self, word: &str, words: &str) -> Result<(), Failure> {
+        let gap = if words.is_empty() { "" } else { "  " };
+        self.ui.line("")?;
+        self.folded(&format!("{}{gap}{words}", paint(STRONG, word)), word.len() + 2)
+    }
+
+    fn field(&mut self, word: &str, text: &str) -> Result<(), Failure> {
+        let label = format!("{word:<10}");
+        self.folded(&format!("{} {}", paint(STRONG, label), one_line(text)), 11)
+    }
+
+    fn folded(&mut self, text: &str, indent: usize) -> Result<(), Failure> {
+        // The first line begins at the left edge, the rest further in.
+        let width = self.ui.width.map(|width| width + indent);
+        let first = wrapped(text, indent, width.map(|width| width.saturating_sub(indent)));
+        self.ui.line(first)
+    }
+}
+
+/// A table's lines, each moved in.
+fn moved_in(drawn: &str) -> String {
+    drawn.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// Whether an object isn't simply as it is to be.
+fn stands_out(object: &ObjectView) -> bool {
+    object.ready == Some(false)
+        || object.done != Some(true)
+        || !matches!(object.state, Side::New | Side::Same | Side::Absent)
+        || object.waits_for.is_some()
+}
+
+fn cells(object: &ObjectView, namespace: &str) -> [String; 4] {
+    let place = if object.namespace.is_empty() || object.namespace == namespace {
+        String::new()
+    } else {
+        format!(" (in {})", object.namespace)
+    };
+    let ready = match object.ready {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "-",
+    };
+    let waits = match (&object.waits_for, &object.progress) {
+        (Some(waits), Some(progress)) if !waits.contains(progress.as_str()) => format!("{waits} ({progress})"),
+        (Some(waits), _) => waits.clone(),
+        (None, _) => String::new(),
+    };
+    let name = format!("{}/{}{place}", object.kind.to_lowercase(), object.name);
+    [name, object.state.to_string(), ready.to_owned(), waits]
+}
+
+fn hook_word(state: HookRun) -> &'static str {
+    match state {
+        HookRun::NeverRan => "never ran",
+        HookRun::Running => "running",
+        HookRun::Succeeded => "succeeded",
+        HookRun::Failed => "failed",
+        HookRun::Gone => "started, gone since",
+        HookRun::Unknown => "unknown",
+    }
+}

@@ -1,0 +1,149 @@
+//! For how long a live Helm may go without a trace, when it isn't waiting for anything in the cluster.
+//!
+//! It is only ever held up by one API call after another. Each passes the webhooks that match; every one may take its
+//! `timeoutSeconds`. Calls that change nothing leave no trace but take as long. Throttled calls are repeated by the client (up to ten times
+//! where the server says when: client-go `rest/request.go`), and beyond a first hundred Helm sends five a second (client-go's
+//! default rate, which Helm 4.3 `pkg/cli/environment.go` leaves as it is).
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::own_clock;
+use crate::diagnose::case::{Case, list, number, text};
+use crate::diagnose::operation::{Operation, Phase};
+use crate::observe::{Live, Read, known};
+use crate::report::age;
+
+/// What throttling, repeated calls and a slow API server may add to everything else.
+const MARGIN: SignedDuration = SignedDuration::from_secs(30);
+/// A read and a write at five a second.
+const MILLIS_PER_OBJECT: i64 = 400;
+/// What is assumed of webhooks that may not be seen: several, each taking as long as it may.
+const UNSEEN_WEBHOOKS: SignedDuration = SignedDuration::from_secs(90);
+/// What clocks of other machines may be off.
+const FOREIGN_CLOCK: SignedDuration = SignedDuration::from_mins(10);
+
+/// For how long, and why.
+pub struct Pace {
+    /// For how long.
+    pub bound: SignedDuration,
+    /// How that adds up.
+    pub words: String,
+    /// What had to be assumed, as it couldn't be read.
+    pub unknown: Vec<String>,
+}
+
+/// Takes a case and its operation; gives the bound.
+pub fn pace<'a>(case: &Case<'a>, operation: &Operation<'a>) -> Pace {
+    let mut unknown = Vec::new();
+    let webhooks = webhooks(case);
+    if webhooks.is_none() {
+        unknown.push(format!("webhooks may not be read, so {} are assumed for them", age(UNSEEN_WEBHOOKS)));
+    }
+    let calls = silent_calls(case, operation);
+    let per_call = |(group, kind): (&str, &str)| match &webhooks {
+        Some(webhooks) => slowest(case, webhooks, group, kind),
+        None => SignedDuration::ZERO,
+    };
+    let record = match (own_clock(case.seen.driver), case.seen.driver.kind()) {
+        (true, kind) => per_call(("", kind)),
+        (false, _) => SignedDuration::ZERO,
+    };
+    let mut slow = calls.iter().map(|call| per_call(*call)).fold(record, SignedDuration::saturating_add);
+    if webhooks.is_none() {
+        slow = slow.saturating_add(UNSEEN_WEBHOOKS);
+    }
+    let count = i64::try_from(calls.len()).unwrap_or(i64::MAX);
+    let rate = SignedDuration::from_millis(count.saturating_mul(MILLIS_PER_OBJECT));
+    let mut bound = MARGIN.saturating_add(slow).saturating_add(rate);
+    let mut words = format!("{} for throttling and repeated calls", age(MARGIN));
+    if slow.is_positive() {
+        words.push_str(&format!(", {} for webhooks", age(slow)));
+    }
+    if rate >= SignedDuration::from_secs(1) {
+        words.push_str(&format!(", {} for {count} calls that may have changed nothing", age(rate)));
+    }
+    if !own_clock(case.seen.driver) {
+        bound = bound.saturating_add(FOREIGN_CLOCK);
+        words.push_str(", 10m as the database's times are those of the machine that Helm ran on");
+    }
+    Pace { bound, words, unknown }
+}
+
+/// The kinds of the objects that Helm may have gone through without a trace since its last one, and the one it would write
+/// next. An upgrade goes on past objects that stay as they are; a delete leaves nothing behind.
+fn silent_calls<'a>(case: &Case<'a>, operation: &Operation<'a>) -> Vec<(&'a str, &'a str)> {
+    let of = |object: &crate::diagnose::case::Object<'a>| {
+        object.manifest().map(|manifest| (manifest.group(), manifest.kind.as_str()))
+    };
+    match operation.phase {
+        Phase::Apply => {
+            let mut calls: Vec<_> =
+                case.objects.iter().filter(|object| !object.differs() && object.new.is_some()).filter_map(of).collect();
+            let next = case.objects.iter().find(|object| object.differs() && object.is_done() != Some(true));
+            calls.extend(next.and_then(of));
+            calls
+        }
+        Phase::PreHooks | Phase::PostHooks => {
+            let hooks = operation.before.iter().chain(&operation.after);
+            hooks.filter_map(|hook| hook.object).map(|object| (object.group(), object.kind.as_str())).collect()
+        }
+        Phase::Prune | Phase::Purge | Phase::Wait => {
+            case.objects.iter().filter(|object| object.new.is_none()).filter_map(of).collect()
+        }
+        Phase::Supersede | Phase::FinalWrite | Phase::Done | Phase::Unknown => Vec::new(),
+    }
+}
+
+/// All webhooks; `None` if they may not be read.
+fn webhooks<'a>(case: &Case<'a>) -> Option<Vec<&'a Value>> {
+    let lists = [known::mutating_webhooks(), known::validating_webhooks()];
+    let mut found = Vec::new();
+    for kind in lists {
+        found.extend(case.list(&Read::list(&kind, "", ""))?);
+    }
+    Some(found.into_iter().flat_map(|item| list(item, "/webhooks")).collect())
+}
+
+/// How long the webhooks that match a kind may take together: a mutating one may be called twice, if it asks for it.
+fn slowest(case: &Case<'_>, webhooks: &[&Value], group: &str, kind: &str) -> SignedDuration {
+    let resource = case.seen.kinds().preferred().find(|served| served.group == group && served.kind == kind);
+    let Some(resource) = resource else { return SignedDuration::ZERO };
+    let matching = webhooks.iter().filter(|webhook| {
+        list(webhook, "/rules").any(|rule| rule_matches(rule, group, &resource.resource)) && in_scope(case, webhook)
+    });
+    let seconds = matching.map(|webhook| {
+        let times = if text(webhook, "/reinvocationPolicy") == "IfNeeded" { 2 } else { 1 };
+        times * number(webhook, "/timeoutSeconds").unwrap_or(10).clamp(0, 30)
+    });
+    SignedDuration::from_secs(seconds.fold(0, i64::saturating_add))
+}
+
+/// Whether a webhook's rule covers a resource.
+pub fn rule_matches(rule: &Value, group: &str, resource: &str) -> bool {
+    let covers = |field: &str, wanted: &str| {
+        list(rule, field).filter_map(Value::as_str).any(|entry| entry == "*" || entry == wanted || entry == "*/*")
+    };
+    covers("/apiGroups", group) && covers("/resources", resource)
+}
+
+/// Whether a webhook looks at the release's namespace. One that can't be judged is taken to.
+pub fn in_scope(case: &Case<'_>, webhook: &Value) -> bool {
+    let Some(selector) = webhook.get("namespaceSelector") else { return true };
+    let Live::Found(namespace) = case.other(&known::namespaces(), "", &case.seen.id.namespace) else { return true };
+    let labels = namespace.pointer("/metadata/labels");
+    let label = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
+    let exact = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();
+    exact.into_iter().all(|(key, value)| label(key) == value.as_str())
+        && list(selector, "/matchExpressions").all(|term| {
+            let found = label(text(term, "/key"));
+            let among = || list(term, "/values").filter_map(Value::as_str).any(|value| Some(value) == found);
+            match text(term, "/operator") {
+                "In" => among(),
+                "NotIn" => !among(),
+                "Exists" => found.is_some(),
+                "DoesNotExist" => found.is_none(),
+                _ => true,
+            }
+        })
+}
