@@ -20,11 +20,13 @@ pub enum Binary {
     Helm4,
     /// The proxy that kills its client at a given write.
     Killproxy,
+    /// The server that plays admission webhooks.
+    Webhook,
 }
 
 impl Binary {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Controlplane, Self::Helm3, Self::Helm4, Self::Killproxy];
+    pub const ALL: [Self; 5] = [Self::Controlplane, Self::Helm3, Self::Helm4, Self::Killproxy, Self::Webhook];
 
     /// The folder's name below `testbed/`, and the file's in the cache.
     #[must_use]
@@ -34,12 +36,13 @@ impl Binary {
             Self::Helm3 => "helm3",
             Self::Helm4 => "helm4",
             Self::Killproxy => "killproxy",
+            Self::Webhook => "webhook",
         }
     }
 
     fn package(self) -> &'static str {
         match self {
-            Self::Controlplane | Self::Killproxy => ".",
+            Self::Controlplane | Self::Killproxy | Self::Webhook => ".",
             Self::Helm3 => "helm.sh/helm/v3/cmd/helm",
             Self::Helm4 => "helm.sh/helm/v4/cmd/helm",
         }
@@ -54,7 +57,7 @@ impl Binary {
             ),
             Self::Helm3 => "-s -w -X helm.sh/helm/v3/internal/version.version=v3.22.0",
             Self::Helm4 => "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1",
-            Self::Killproxy => "-s -w",
+            Self::Killproxy | Self::Webhook => "-s -w",
         }
     }
 

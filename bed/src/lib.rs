@@ -16,12 +16,14 @@
 mod api;
 mod binaries;
 mod cluster;
+pub mod corpus;
 mod helm;
 mod live;
 mod namespace;
 mod proxied;
 pub mod state;
 mod trouble;
+mod webhook;
 
 pub use api::{Api, ApiError};
 pub use binaries::Binary;
@@ -31,6 +33,7 @@ pub use live::Live;
 pub use namespace::Namespace;
 pub use proxied::{Killed, Mode, Proxied};
 pub use trouble::Trouble;
+pub use webhook::{At, Webhooks};
 
 use std::path::PathBuf;
 

@@ -107,6 +107,14 @@ impl<'b> Namespace<'b> {
         Ok(())
     }
 
+    /// Takes away what Helm remembers of the server's kinds for hours: the next command is as one on a fresh machine.
+    pub fn forget_discovery(&self) -> Result<()> {
+        match fs::remove_dir_all(self.home().join("kube")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     fn home(&self) -> PathBuf {
         self.bed.address.dir.join("helm").join(&self.name)
     }

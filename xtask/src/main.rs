@@ -2,6 +2,7 @@
 mod bench;
 mod capture_demo;
 mod cluster;
+mod corpus;
 mod fuzz;
 mod golden;
 mod playground;
@@ -21,6 +22,7 @@ enum Chore {
     CaptureGolden(golden::CaptureGolden),
     #[command(subcommand)]
     Cluster(cluster::Cluster),
+    Corpus(corpus::Corpus),
     Fuzz(fuzz::Fuzz),
     Playground(playground::Playground),
     Test(test::Test),
@@ -32,6 +34,7 @@ fn main() -> anyhow::Result<()> {
         Chore::CaptureDemo(chore) => chore.run(),
         Chore::CaptureGolden(chore) => chore.run(),
         Chore::Cluster(chore) => chore.run(),
+        Chore::Corpus(chore) => chore.run(),
         Chore::Fuzz(chore) => chore.run(),
         Chore::Playground(chore) => chore.run(),
         Chore::Test(chore) => chore.run(),

@@ -1,0 +1,3 @@
+module refloat.dev/testbed/webhook
+
+go 1.26.0
