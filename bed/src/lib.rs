@@ -19,6 +19,7 @@ mod cluster;
 pub mod corpus;
 mod helm;
 mod live;
+pub mod moments;
 mod namespace;
 mod proxied;
 pub mod state;

@@ -29,6 +29,8 @@ pub struct Webhooks<'a> {
     pub resources: &'a [&'a str],
     /// The operations, `CREATE` and `UPDATE` as a rule.
     pub operations: &'a [&'a str],
+    /// Only objects with this label, by key and value.
+    pub label: Option<(&'a str, &'a str)>,
     /// One for each webhook.
     pub at: &'a [At<'a>],
     /// How long the API server waits for each, in seconds: at most 30.
@@ -94,12 +96,13 @@ impl Webhooks<'_> {
             let operations = self.operations;
             json!({"apiGroups": [group], "apiVersions": ["*"], "resources": [resource], "operations": operations})
         });
+        let label = self.label.map_or(json!({}), |(key, value)| json!({"matchLabels": {key: value}}));
         Ok(json!({
             "name": format!("{}-{index}.{}.example.com", self.name, ns.name),
             "clientConfig": client,
             "rules": rules.collect::<Vec<_>>(),
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ns.name}},
-            "failurePolicy": "Fail", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "objectSelector": label, "failurePolicy": "Fail", "sideEffects": "None", "admissionReviewVersions": ["v1"],
             "timeoutSeconds": self.timeout,
         }))
     }

@@ -25,6 +25,19 @@ pub struct Case<'a> {
     pub also_live: RefCell<Vec<Live>>,
 }
 
+impl<'a> Case<'a> {
+    /// Of a namespace that is its own, with nothing made yet.
+    #[must_use]
+    pub fn new(ns: &'a Namespace<'a>, major: Major) -> Self {
+        Self { ns, major, release: super::RELEASE, leftovers: RefCell::default(), also_live: RefCell::default() }
+    }
+
+    /// What it has left.
+    pub fn done<'b>(&self, ns: Namespace<'b>) -> super::Made<'b> {
+        super::Made { ns, helms: self.also_live.take(), leftovers: self.leftovers.take() }
+    }
+}
+
 impl Case<'_> {
     /// Writes a chart of these objects and gives its path.
     pub fn chart(&self, version: u32, objects: &[Value]) -> Result<String> {
@@ -205,7 +218,12 @@ impl Case<'_> {
     /// Creates webhooks for creates and updates of these resources, and waits until they are in force.
     pub fn webhooks(&self, name: &str, mutating: bool, resources: &[&str], at: &[At<'_>], timeout: u32) -> Result<()> {
         let operations = &["CREATE", "UPDATE"];
-        let webhooks = Webhooks { name, mutating, resources, operations, at, timeout };
+        let webhooks = Webhooks { name, mutating, resources, operations, label: None, at, timeout };
+        self.enforce(&webhooks)
+    }
+
+    /// Creates webhooks, and waits until they are in force.
+    pub fn enforce(&self, webhooks: &Webhooks<'_>) -> Result<()> {
         self.leftovers.borrow_mut().push(webhooks.create(self.ns)?);
         // The API server has to see it first: a fraction of a second, and no call of a slow one is worth asking with.
         sleep(Duration::from_millis(1500));

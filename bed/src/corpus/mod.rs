@@ -21,8 +21,7 @@ mod slow;
 
 use crate::{Driver, Live, Major, Namespace};
 use anyhow::{Context as _, Result};
-pub use case::Case;
-use std::cell::RefCell;
+pub use case::{Case, SOON};
 
 /// What a right diagnosis says.
 #[derive(Clone, Copy, Debug)]
@@ -134,8 +133,9 @@ const fn scenario(
 
 /// A scenario that has been made. What Helm still runs and what lies outside the namespace ends with it.
 #[derive(Debug)]
-pub struct Made<'n> {
-    ns: &'n Namespace<'n>,
+pub struct Made<'b> {
+    /// Where it is.
+    pub ns: Namespace<'b>,
     /// The Helms that still run.
     pub helms: Vec<Live>,
     leftovers: Vec<String>,
@@ -173,10 +173,10 @@ impl Scenario {
     }
 
     /// Makes it, as the release [`RELEASE`] in a namespace that is its own, and makes sure that it has come about.
-    pub fn make<'n>(&self, ns: &'n Namespace<'n>, major: Major) -> Result<Made<'n>> {
-        let case = Case { ns, major, release: RELEASE, leftovers: RefCell::default(), also_live: RefCell::default() };
+    pub fn make<'b>(&self, ns: &Namespace<'b>, major: Major) -> Result<Made<'b>> {
+        let case = Case::new(ns, major);
         let made = (self.make)(&case);
-        let mut this = Made { ns, helms: case.also_live.take(), leftovers: case.leftovers.take() };
+        let mut this = case.done(ns.clone());
         this.helms.extend(made.with_context(|| format!("{major} was to make {} ({})", self.id, self.words))?);
         Ok(this)
     }

@@ -8,8 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
-use std::thread::sleep;
-use std::time::Duration;
 
 pub(super) const ALL: &[Scenario] = &[
     scenario(
@@ -210,11 +208,11 @@ fn write_webhook(case: &Case<'_>) -> Result<Option<Live>> {
         mutating: false,
         resources: &["secrets"],
         operations: &["UPDATE"],
+        label: None,
         at: &[At::Nowhere],
         timeout: 5,
     };
-    case.leftovers.borrow_mut().push(webhooks.create(case.ns)?);
-    sleep(Duration::from_millis(1500));
+    case.enforce(&webhooks)?;
     case.helm("install", 1, &case.app(1, "ready"), &["--wait", "--timeout", "90s"])?.ok()?;
     case.expect("1:pending-install")?;
     Ok(None)
