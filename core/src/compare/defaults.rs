@@ -43,7 +43,7 @@ const PODS: [Row; 29] = [
     ("", &["whenUnsatisfiable"], &["DoNotSchedule"]),
 ];
 
-const WORKLOADS: [Row; 29] = [
+const WORKLOADS: [Row; 34] = [
     ("", &["spec", "replicas"], &["1"]),
     ("", &["spec", "revisionHistoryLimit"], &["10"]),
     ("Deployment", &["spec", "progressDeadlineSeconds"], &["600"]),
@@ -67,7 +67,13 @@ const WORKLOADS: [Row; 29] = [
     ("", &["completionMode"], &["NonIndexed"]),
     ("", &["podReplacementPolicy"], &["TerminatingOrFailed", "Failed"]),
     ("", &["suspend"], &["false"]),
-    ("Job", &["spec", "selector"], ANY),
+    ("StatefulSet", &["volumeClaimTemplates", "*", "status", "phase"], &["Pending"]),
+    // The controller's marks, by which it knows its pods.
+    ("Job", &["spec", "selector", "matchLabels", "*"], ANY),
+    ("Job", &["template", "metadata", "labels", "controller-uid"], ANY),
+    ("Job", &["template", "metadata", "labels", "job-name"], ANY),
+    ("Job", &["template", "metadata", "labels", "batch.kubernetes.io/controller-uid"], ANY),
+    ("Job", &["template", "metadata", "labels", "batch.kubernetes.io/job-name"], ANY),
     ("CronJob", &["spec", "concurrencyPolicy"], &["Allow"]),
     ("CronJob", &["spec", "successfulJobsHistoryLimit"], &["3"]),
     ("CronJob", &["spec", "failedJobsHistoryLimit"], &["1"]),

@@ -28,7 +28,7 @@ pub(super) struct Field<'v> {
     pub(super) filled: bool,
     /// Whether the server, or something else, fills in some value where a manifest sets none.
     pub(super) fillable: bool,
-    /// Whether the value stays when the manifest sets it no more.
+    /// Whether the value stays when a manifest sets it no more, so that it may also be left from an earlier revision.
     pub(super) sticky: bool,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn speaks(field: Field<'_>) -> Speaks {
         [Yes, Yes] | [Unset, Unset] => Speaks::Either,
         [No, No] => Speaks::Neither,
         [Yes, Unset] if field.filled || field.sticky => Speaks::Either,
-        [Unset, Yes] if field.filled => Speaks::Either,
+        [Unset, Yes] if field.filled || field.sticky => Speaks::Either,
         [Yes, No | Unset] => Speaks::Old,
         [No | Unset, Yes] => Speaks::New,
         [No, Unset] if field.live.is_none() || field.fillable => Speaks::New,

@@ -43,6 +43,11 @@ pub(super) fn is_set(path: &[&str]) -> bool {
     path == ["metadata", "finalizers"]
 }
 
+/// Whether the order of items known by a key means something: one after another, or one made of those before it.
+pub(super) fn is_ordered(path: &[&str]) -> bool {
+    matches!(path, [.., "initContainers" | "env"])
+}
+
 /// What a key field is if the item leaves it out.
 pub(super) fn key_default(field: &str) -> Option<&'static str> {
     (field == "protocol").then_some("TCP")

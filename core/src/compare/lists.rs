@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::fit::Fit;
-use super::keys::{is_set, key_default, key_of};
+use super::keys::{is_ordered, is_set, key_default, key_of};
 use super::scalar::text;
 use super::standing::Speaks;
 use super::walk::{Step, Three, Walk};
@@ -46,6 +46,13 @@ impl<'a> Walk<'a> {
     fn keyed(&mut self, [old, new, live]: [Keyed<'a>; 3]) {
         let index = |items: &Keyed<'a>| -> BTreeMap<String, &'a Value> { items.iter().cloned().collect() };
         let (in_old, in_new, in_live) = (index(&old), index(&new), index(&live));
+        if is_ordered(&self.path()) {
+            let common = |items: &Keyed<'a>| -> Vec<String> {
+                let in_both = |key: &&String| in_old.contains_key(*key) && in_new.contains_key(*key);
+                items.iter().map(|(key, _)| key).filter(in_both).cloned().collect()
+            };
+            self.order([common(&old), common(&new), common(&live)]);
+        }
         let added = new.into_iter().filter(|(key, _)| !in_old.contains_key(key));
         for (key, item) in old.into_iter().chain(added) {
             let live = in_live.get(&key).copied();
@@ -57,6 +64,20 @@ impl<'a> Walk<'a> {
                 }
                 ((old, new), live) => self.item(step, [old, new, live]),
             }
+        }
+    }
+
+    /// What the order of the items says that both manifests have. Where some of them aren't there, that is said of the items.
+    fn order(&mut self, [old, new, live]: [Vec<String>; 3]) {
+        if old != new && live.len() == old.len() {
+            let sides = if live == new {
+                Speaks::New
+            } else if live == old {
+                Speaks::Old
+            } else {
+                Speaks::Neither
+            };
+            self.differing(sides);
         }
     }
 

@@ -60,7 +60,7 @@ pub(super) struct Ground<'a> {
     pub(super) secret: bool,
     /// Whether the old, the new manifest is of a version whose fields may have other names.
     pub(super) foreign: [bool; 2],
-    /// Keys that the old manifest wrote by `stringData`: the server turns them into `data`, from which nobody takes them away.
+    /// Keys that a manifest writes by `stringData`: the server turns them into `data`, from which nobody takes them away.
     pub(super) sticky: BTreeSet<&'a str>,
     /// Whether an autoscaler set `spec.replicas`.
     pub(super) scaled: bool,
@@ -80,13 +80,13 @@ impl<'a> Ground<'a> {
         };
         let typed = group.is_empty() || BUILT_IN.contains(&group);
         let secret = typed && kind == "Secret";
-        let written = old.get("stringData").and_then(Value::as_object).filter(|_| secret);
+        let written = [old, new].into_iter().filter(|_| secret).filter_map(|side| side.get("stringData")?.as_object());
         Self {
             kind,
             typed,
             secret,
             foreign: [foreign(old), foreign(new)],
-            sticky: written.into_iter().flat_map(Map::keys).map(String::as_str).collect(),
+            sticky: written.flat_map(Map::keys).map(String::as_str).collect(),
             scaled: is_scaled(live),
         }
     }

@@ -207,6 +207,9 @@ fn secrets_are_compared_as_stored_and_never_quoted() {
         (SECRET, "data: {a: \"Y2Fu\\nYXJ5\"}", "data: {a: Zm9v}", "data: {a: Y2FuYXJ5}", "old -data.a"),
         // Nobody takes away what `stringData` wrote.
         (SECRET, "stringData: {a: canary}", "{}", "data: {a: Y2FuYXJ5}", "same =data.a"),
+        // So one that comes by it may be left from before.
+        (SECRET, "{}", "stringData: {a: canary}", "data: {a: Y2FuYXJ5}", "same =data.a"),
+        (SECRET, "{}", "stringData: {a: canary}", "{}", "old -data.a"),
         (SECRET, "data: {a: Y2FuYXJ5}", "{}", "data: {a: Y2FuYXJ5}", "old -data.a"),
         (SECRET, "data: {a: Y2FuYXJ5}", "{}", "{}", "new +data.a"),
     ]);
@@ -253,7 +256,20 @@ fn items_of_lists_are_matched_by_key() {
             "{name: a, volumeMounts: [{mountPath: /sa, name: t}, {mountPath: /a, name: w}]}",
             format!("new +{at}[a].volumeMounts[/a].name"),
         ),
-        // Arguments have an order.
+        // Variables have an order, as they may be made of those before them.
+        (
+            "{name: a, env: [{name: U}, {name: V}]}",
+            "{name: a, env: [{name: V}, {name: U}]}",
+            "{name: a, env: [{name: W}, {name: V}, {name: U}]}",
+            format!("new +{at}[a].env"),
+        ),
+        (
+            "{name: a, env: [{name: U}, {name: V}]}",
+            "{name: a, env: [{name: V}, {name: U}]}",
+            "{name: a, env: [{name: U}, {name: V}]}",
+            format!("old -{at}[a].env"),
+        ),
+        // So have arguments.
         ("{name: a, args: [x, y]}", "{name: a, args: [y, x]}", "{name: a, args: [y, x]}", format!("new +{at}[a].args")),
     ];
     for (old, new, live, expected) in table {
