@@ -22,11 +22,14 @@ pub enum Binary {
     Killproxy,
     /// The server that plays admission webhooks.
     Webhook,
+    /// Both Helms' own code that judges whether objects are ready.
+    Readiness,
 }
 
 impl Binary {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Controlplane, Self::Helm3, Self::Helm4, Self::Killproxy, Self::Webhook];
+    pub const ALL: [Self; 6] =
+        [Self::Controlplane, Self::Helm3, Self::Helm4, Self::Killproxy, Self::Webhook, Self::Readiness];
 
     /// The folder's name below `testbed/`, and the file's in the cache.
     #[must_use]
@@ -37,12 +40,13 @@ impl Binary {
             Self::Helm4 => "helm4",
             Self::Killproxy => "killproxy",
             Self::Webhook => "webhook",
+            Self::Readiness => "readiness",
         }
     }
 
     fn package(self) -> &'static str {
         match self {
-            Self::Controlplane | Self::Killproxy | Self::Webhook => ".",
+            Self::Controlplane | Self::Killproxy | Self::Webhook | Self::Readiness => ".",
             Self::Helm3 => "helm.sh/helm/v3/cmd/helm",
             Self::Helm4 => "helm.sh/helm/v4/cmd/helm",
         }
@@ -57,7 +61,7 @@ impl Binary {
             ),
             Self::Helm3 => "-s -w -X helm.sh/helm/v3/internal/version.version=v3.22.0",
             Self::Helm4 => "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1",
-            Self::Killproxy | Self::Webhook => "-s -w",
+            Self::Killproxy | Self::Webhook | Self::Readiness => "-s -w",
         }
     }
 
