@@ -43,6 +43,20 @@ pub struct Bundle {
     /// Answers to reads of other objects, by their paths; if missing, none were read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, Answer>,
+    /// What was redacted; if missing, nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redaction: Option<Redaction>,
+}
+
+/// How much was redacted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redaction {
+    /// How many different secret values.
+    #[serde(default)]
+    pub secrets: usize,
+    /// In how many places.
+    #[serde(default)]
+    pub places: usize,
 }
 
 /// The API server that was read from.
@@ -103,7 +117,7 @@ impl Bundle {
     /// A bundle of these records.
     pub fn new(driver: Driver, records: Vec<StoredRecord>, taken_at: Timestamp, server: Server) -> Self {
         let (api_version, kind) = (BUNDLE_VERSION.to_owned(), BUNDLE_KIND.to_owned());
-        Self { api_version, kind, taken_at, server, driver, records, answers: BTreeMap::new() }
+        Self { api_version, kind, taken_at, server, driver, records, answers: BTreeMap::new(), redaction: None }
     }
 
     /// Takes a file's text; gives the bundle in it.

@@ -5,8 +5,8 @@
 //! [`observe`] (what is to be read of a release, and was) →
 //! [`diagnose`] (what that means) → [`rescue`] (what would be written, and how it is taken back) → [`report`] (what is shown).
 //! Of live objects, [`ready`] says whether Helm would still wait for them, and [`compare`] on which side of two manifests they
-//! stand. A [`bundle`] is such records in a file, a [`paste`] what people have of them in theirs; a [`manifest`] is what it
-//! tells of objects, and a [`diff`] compares two.
+//! stand. A [`bundle`] is such records in a file, and [`redact`] takes the secrets out of one; a [`paste`] is what people have
+//! of them in theirs; a [`manifest`] is what it tells of objects, and a [`diff`] compares two.
 //!
 //! Nothing in here performs IO, reads a clock, the environment or a random source, or knows Kubernetes clients: the same
 //! input gives byte-identical output. `clippy.toml` beside this crate's manifest forbids the ways out.
@@ -21,5 +21,6 @@ pub mod observe;
 pub mod paste;
 pub mod ready;
 pub mod record;
+pub mod redact;
 pub mod report;
 pub mod rescue;

@@ -14,6 +14,8 @@ pub struct Piece<'a> {
     pub source: &'a str,
     /// Its text, that note included.
     pub text: &'a str,
+    /// Where that text begins in the manifest, in bytes.
+    pub at: usize,
 }
 
 /// Helm 4.3 `pkg/release/v1/util/manifest.go:sep`. Go's `(?m)^` and this one mean the same; carriage returns end no line.
@@ -23,12 +25,21 @@ static SEPARATOR: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?m)^-
 /// blanks in front of one don't belong to it.
 pub fn split(manifest: &str) -> Vec<Piece<'_>> {
     let whole = manifest.trim_start();
-    let documents: Vec<&str> = match &*SEPARATOR {
-        Some(separator) => separator.split(whole).collect(),
-        None => vec![whole],
-    };
-    let documents = documents.into_iter().map(str::trim_start).filter(|document| !document.is_empty());
-    documents.map(|text| Piece { source: source(text), text }).collect()
+    let before = manifest.len() - whole.len();
+    let separators = SEPARATOR.iter().flat_map(|separator| separator.find_iter(whole));
+    let ends = separators.map(|found| (found.start(), found.end())).chain([(whole.len(), whole.len())]);
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for (end, next) in ends {
+        let document = whole.get(start..end).unwrap_or_default();
+        let text = document.trim_start();
+        if !text.is_empty() {
+            let at = before + start + (document.len() - text.len());
+            pieces.push(Piece { source: source(text), text, at });
+        }
+        start = next;
+    }
+    pieces
 }
 
 /// Helm writes the template's path into the first line (Helm 4.3 `pkg/action/action.go:renderResources`).
@@ -66,6 +77,9 @@ mod tests {
         ];
         for (manifest, expected) in table {
             assert_eq!(texts(manifest), expected, "{manifest:?}");
+            for piece in split(manifest) {
+                assert!(manifest[piece.at..].starts_with(piece.text), "{manifest:?}");
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
-use super::json::{Object, check_depth, quote, unquote};
+use super::json::{Object, check_depth, place, quote, unquote};
 use super::{Damage, Status};
 
 /// A payload that Helm could read as far as Refloat changes it: one JSON object with an `info` object.
@@ -172,12 +172,6 @@ impl Document {
         let mut values = texts.filter_map(|place| unquote(self.text.get(place.value.clone())?));
         values.next().map(Into::into)
     }
-}
-
-/// Where a slice of the text stands in it.
-fn place(text: &str, slice: &str) -> Range<usize> {
-    let start = slice.as_ptr().addr().saturating_sub(text.as_ptr().addr());
-    start..start + slice.len()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
@@ -13,11 +14,11 @@ use serde_json::value::RawValue;
 use super::Damage;
 
 /// How deep Go's parser follows (Go 1.26 `encoding/json/scanner.go:maxNestingDepth`).
-pub(super) const MAX_DEPTH: usize = 10_000;
+pub(crate) const MAX_DEPTH: usize = 10_000;
 
 /// One member of an object, as slices of the text it was parsed from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Member<'a> {
+pub(crate) struct Member<'a> {
     /// The key, quotes included.
     pub key: &'a str,
     /// The value's bytes, without the blanks around it.
@@ -25,12 +26,12 @@ pub(super) struct Member<'a> {
 }
 
 impl Member<'_> {
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         self.value == "null"
     }
 
     /// Whether Go would read this member into the field of that name.
-    pub(super) fn is(&self, field: &str) -> bool {
+    pub(crate) fn is(&self, field: &str) -> bool {
         match self.key.strip_prefix('"').and_then(|key| key.strip_suffix('"')) {
             Some(plain) if !plain.contains('\\') => same_field(plain, field),
             _ => unquote(self.key).is_some_and(|key| same_field(&key, field)),
@@ -40,13 +41,13 @@ impl Member<'_> {
 
 /// An object's members in their order, duplicates included.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     pub members: Vec<Member<'a>>,
 }
 
 impl<'a> Object<'a> {
     /// Takes the text of one whole JSON value, which must be an object.
-    pub(super) fn parse(text: &'a str) -> Result<Self, Damage> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, Damage> {
         let mut parser = serde_json::Deserializer::from_str(text);
         let object = parser.deserialize_map(Members).map_err(|error| parse_damage(text, &error))?;
         parser.end().map_err(|error| Damage::TrailingBytes { at: offset(text, &error) })?;
@@ -54,24 +55,24 @@ impl<'a> Object<'a> {
     }
 
     /// The last member that sets this field. A null sets nothing: Go leaves the field as it was.
-    pub(super) fn get(&self, field: &str) -> Option<&'a str> {
+    pub(crate) fn get(&self, field: &str) -> Option<&'a str> {
         self.members.iter().rev().find(|member| member.is(field) && !member.is_null()).map(|member| member.value)
     }
 
     /// A string field; empty if absent or null, as in Go.
-    pub(super) fn string(&self, field: &str, path: &'static str) -> Result<String, Damage> {
+    pub(crate) fn string(&self, field: &str, path: &'static str) -> Result<String, Damage> {
         Ok(self.string_if_set(field, path)?.unwrap_or_default())
     }
 
     /// A string field.
-    pub(super) fn string_if_set(&self, field: &str, path: &'static str) -> Result<Option<String>, Damage> {
+    pub(crate) fn string_if_set(&self, field: &str, path: &'static str) -> Result<Option<String>, Damage> {
         let Some(value) = self.get(field) else { return Ok(None) };
         unquote(value).map(|text| Some(text.into_owned())).ok_or(Damage::BadField { path })
     }
 
     /// A field that holds an object behind a pointer: the members of all its occurrences, as Go merges duplicates into one
     /// struct. Null forgets what came before.
-    pub(super) fn object_if_set(&self, field: &str, path: &'static str) -> Result<Option<Self>, Damage> {
+    pub(crate) fn object_if_set(&self, field: &str, path: &'static str) -> Result<Option<Self>, Damage> {
         let mut merged: Option<Self> = None;
         for member in self.members.iter().filter(|member| member.is(field)) {
             if member.is_null() {
@@ -85,14 +86,14 @@ impl<'a> Object<'a> {
     }
 
     /// A field that holds an array: its items' bytes; none if absent or null.
-    pub(super) fn items(&self, field: &str, path: &'static str) -> Result<Vec<&'a str>, Damage> {
+    pub(crate) fn items(&self, field: &str, path: &'static str) -> Result<Vec<&'a str>, Damage> {
         let Some(value) = self.get(field) else { return Ok(Vec::new()) };
         let items: Vec<&'a RawValue> = serde_json::from_str(value).map_err(|_| Damage::BadField { path })?;
         Ok(items.into_iter().map(RawValue::get).collect())
     }
 
     /// A field that holds an array of strings; a null among them is an empty one, as in Go.
-    pub(super) fn strings(&self, field: &str, path: &'static str) -> Result<Vec<String>, Damage> {
+    pub(crate) fn strings(&self, field: &str, path: &'static str) -> Result<Vec<String>, Damage> {
         let text = |item: &str| if item == "null" { Some(String::new()) } else { unquote(item).map(Cow::into_owned) };
         self.items(field, path)?.into_iter().map(|item| text(item).ok_or(Damage::BadField { path })).collect()
     }
@@ -119,7 +120,7 @@ impl<'de> Visitor<'de> for Members {
 }
 
 /// Refuses nesting that Go refuses. Few texts hold that many brackets at all, and only those are looked at twice.
-pub(super) fn check_depth(json: &[u8]) -> Result<(), Damage> {
+pub(crate) fn check_depth(json: &[u8]) -> Result<(), Damage> {
     let opening = json.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
     if opening <= MAX_DEPTH {
         return Ok(());
@@ -158,7 +159,7 @@ fn offset(text: &str, error: &serde_json::Error) -> usize {
 
 /// Whether Go reads a key into a field: letter case is ignored, with Unicode's simple folding, by which two more characters
 /// fold to ASCII letters (Go 1.26 `encoding/json/fold.go:foldName`).
-pub(super) fn same_field(key: &str, field: &str) -> bool {
+pub(crate) fn same_field(key: &str, field: &str) -> bool {
     let fold = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
@@ -169,7 +170,7 @@ pub(super) fn same_field(key: &str, field: &str) -> bool {
 
 /// Takes the bytes of a JSON value; gives the string, or `None` if it isn't one. Half a surrogate pair becomes U+FFFD, as
 /// in Go (`encoding/json/decode.go:unquoteBytes`).
-pub(super) fn unquote(value: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn unquote(value: &str) -> Option<Cow<'_, str>> {
     let body = value.strip_prefix('"')?.strip_suffix('"')?;
     if !body.contains('\\') {
         return Some(Cow::Borrowed(body));
@@ -220,9 +221,15 @@ fn hex4(text: &str) -> Option<(u32, &str)> {
     Some((unit, rest))
 }
 
+/// Where in a text a slice of it stands.
+pub(crate) fn place(text: &str, slice: &str) -> Range<usize> {
+    let start = slice.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    start..start + slice.len()
+}
+
 /// Takes a string; gives the JSON that Go writes for it (Go 1.26 `encoding/json/encode.go:appendString` with HTML escapes,
 /// which is what `json.Marshal` does).
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
     json.push('"');
     for c in text.chars() {

@@ -7,7 +7,7 @@ mod damage;
 mod document;
 mod head;
 mod inflate;
-mod json;
+pub(crate) mod json;
 mod key;
 mod meta;
 mod payload;
