@@ -24,12 +24,14 @@ pub enum Binary {
     Webhook,
     /// Both Helms' own code that judges whether objects are ready.
     Readiness,
+    /// Kubernetes' own three-way merge, and objects to merge.
+    Merge,
 }
 
 impl Binary {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Controlplane, Self::Helm3, Self::Helm4, Self::Killproxy, Self::Webhook, Self::Readiness];
+    pub const ALL: [Self; 7] =
+        [Self::Controlplane, Self::Helm3, Self::Helm4, Self::Killproxy, Self::Webhook, Self::Readiness, Self::Merge];
 
     /// The folder's name below `testbed/`, and the file's in the cache.
     #[must_use]
@@ -41,12 +43,13 @@ impl Binary {
             Self::Killproxy => "killproxy",
             Self::Webhook => "webhook",
             Self::Readiness => "readiness",
+            Self::Merge => "merge",
         }
     }
 
     fn package(self) -> &'static str {
         match self {
-            Self::Controlplane | Self::Killproxy | Self::Webhook | Self::Readiness => ".",
+            Self::Controlplane | Self::Killproxy | Self::Webhook | Self::Readiness | Self::Merge => ".",
             Self::Helm3 => "helm.sh/helm/v3/cmd/helm",
             Self::Helm4 => "helm.sh/helm/v4/cmd/helm",
         }
@@ -61,7 +64,7 @@ impl Binary {
             ),
             Self::Helm3 => "-s -w -X helm.sh/helm/v3/internal/version.version=v3.22.0",
             Self::Helm4 => "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1",
-            Self::Killproxy | Self::Webhook | Self::Readiness => "-s -w",
+            Self::Killproxy | Self::Webhook | Self::Readiness | Self::Merge => "-s -w",
         }
     }
 

@@ -19,6 +19,7 @@ mod cluster;
 pub mod corpus;
 mod helm;
 mod live;
+pub mod merge;
 pub mod moments;
 mod namespace;
 mod proxied;

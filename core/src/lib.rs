@@ -4,8 +4,9 @@
 //! [`record`] (what Helm stored) → [`inventory`] (which releases there are, and what ails them) →
 //! [`observe`] (what is to be read of a release, and was) →
 //! [`diagnose`] (what that means) → [`rescue`] (what would be written, and how it is taken back) → [`report`] (what is shown).
-//! Of live objects, [`ready`] says whether Helm would still wait for them, and [`compare`] on which side of two manifests they
-//! stand. A [`bundle`] is such records in a file, and [`redact`] takes the secrets out of one; a [`paste`] is what people have
+//! Of live objects, [`ready`] says whether Helm would still wait for them, [`compare`] on which side of two manifests they
+//! stand, and [`merge`] what applying one makes of them. A [`bundle`] is such records in a file, and [`redact`] takes the
+//! secrets out of one; a [`paste`] is what people have
 //! of them in theirs; a [`manifest`] is what it tells of objects, and a [`diff`] compares two.
 //!
 //! Nothing in here performs IO, reads a clock, the environment or a random source, or knows Kubernetes clients: the same
@@ -17,6 +18,7 @@ pub mod diagnose;
 pub mod diff;
 pub mod inventory;
 pub mod manifest;
+pub mod merge;
 pub mod observe;
 pub mod paste;
 pub mod ready;

@@ -5,6 +5,7 @@ mod cluster;
 mod corpus;
 mod fuzz;
 mod golden;
+mod merge;
 mod playground;
 mod private;
 mod test;
@@ -24,6 +25,8 @@ enum Chore {
     Cluster(cluster::Cluster),
     Corpus(corpus::Corpus),
     Fuzz(fuzz::Fuzz),
+    MergeParity(merge::MergeParity),
+    MergeTable(merge::MergeTable),
     Playground(playground::Playground),
     Test(test::Test),
 }
@@ -36,6 +39,8 @@ fn main() -> anyhow::Result<()> {
         Chore::Cluster(chore) => chore.run(),
         Chore::Corpus(chore) => chore.run(),
         Chore::Fuzz(chore) => chore.run(),
+        Chore::MergeParity(chore) => chore.run(),
+        Chore::MergeTable(chore) => chore.run(),
         Chore::Playground(chore) => chore.run(),
         Chore::Test(chore) => chore.run(),
     }

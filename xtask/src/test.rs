@@ -29,7 +29,10 @@ impl Test {
                 "unit, property and golden tests",
                 &[
                     &["test", "--workspace", "--exclude", "refloat-bed", "--lib"][..],
-                    &["--test", "record", "--test", "golden", "--test", "cli", "--test", "demo", "--test", "docs"],
+                    &[
+                        "--test", "record", "--test", "golden", "--test", "merge", "--test", "cli", "--test", "demo",
+                        "--test", "docs",
+                    ],
                 ]
                 .concat(),
             )?;
