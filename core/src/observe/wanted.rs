@@ -14,6 +14,8 @@ use crate::record::Status;
 
 /// How many services behind webhooks are looked at.
 const MOST_SERVICES: usize = 30;
+/// How many namespaces besides the release's are looked at.
+const MOST_NAMESPACES: usize = 20;
 /// How many pods are looked at for nodes, claims and logs.
 const MOST_PODS: usize = 50;
 /// How many logs are read.
@@ -242,6 +244,25 @@ impl Wants<'_> {
         if !self.seen.kinds().stale().is_empty() || !self.seen.kinds().is_complete() {
             self.add([Read::list(&known::api_services(), "", "")]);
         }
+        self.other_namespaces();
+        self.users_of_claims();
+    }
+
+    /// Namespaces of objects outside the release's own: they may be going, and their labels decide on webhooks.
+    fn other_namespaces(&mut self) {
+        let names: BTreeSet<&str> = manifests(self.seen).filter_map(|object| object.namespace.as_deref()).collect();
+        let reads = names.into_iter().take(MOST_NAMESPACES).map(|name| Read::object(&known::namespaces(), "", name));
+        let reads: Vec<_> = reads.collect();
+        self.add(reads);
+    }
+
+    /// Pods around claims that are being deleted, as one that uses a claim keeps it.
+    fn users_of_claims(&mut self) {
+        let going = live_objects(self.seen).filter(|(object, _)| {
+            is_kind(object, "PersistentVolumeClaim") && object.pointer("/metadata/deletionTimestamp").is_some()
+        });
+        let reads: Vec<_> = going.map(|(_, namespace)| Read::list(&known::pods(), namespace, "")).collect();
+        self.add(reads);
     }
 
     /// What readiness hangs on.

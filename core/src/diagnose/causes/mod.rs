@@ -12,7 +12,22 @@ use super::case::Case;
 use super::liveness::Liveness;
 use super::operation::Operation;
 
+mod apis;
+mod around;
+mod concurrent;
+mod deletion;
+mod immutable;
+mod killed;
+mod leftovers;
+mod owners;
+mod ownership;
 mod records;
+mod refused;
+mod scope;
+mod unknown;
+mod unwritten;
+mod webhooks;
+mod words;
 
 /// How sure a cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -84,11 +99,28 @@ pub struct Scene<'a> {
 /// A rule: gives the causes it finds.
 type Rule = fn(&Scene<'_>) -> Vec<Cause>;
 
-const RULES: [Rule; 1] = [records::rule];
+const RULES: &[Rule] = &[
+    records::rule,
+    killed::rule,
+    unwritten::rule,
+    webhooks::rule,
+    apis::rule,
+    immutable::rule,
+    refused::rule,
+    ownership::rule,
+    deletion::rule,
+    concurrent::rule,
+    leftovers::rule,
+    owners::rule,
+];
 
 /// Takes a scene; gives every cause found, the most telling first, each code and summary once.
 pub fn causes(scene: &Scene<'_>) -> Vec<Cause> {
     let mut found: Vec<Cause> = RULES.iter().flat_map(|rule| rule(scene)).collect();
+    // Ahead of what will happen next, with which it shares its place.
+    let killed = killed::left_over(scene, &found);
+    found.splice(0..0, killed);
+    found.extend(unknown::left_over(scene, &found));
     found.sort_by(|a, b| {
         let aside = |cause: &Cause| cause.depth == depth::ASIDE;
         (aside(a), b.confidence, a.depth).cmp(&(aside(b), a.confidence, b.depth))
@@ -97,3 +129,6 @@ pub fn causes(scene: &Scene<'_>) -> Vec<Cause> {
     found.retain(|cause| seen.insert((cause.code, cause.summary.clone())));
     found
 }
+
+#[cfg(test)]
+mod api_tests;

@@ -1,0 +1,156 @@
+//! Two Helms, rollbacks that began by themselves, targets that are gone, kept objects, owners.
+
+use super::*;
+use crate::diagnose::Confidence;
+
+fn rollback(failed_seconds: i64) -> Stage {
+    let (old, new) = ([config_map("a", "1")], [config_map("a", "2")]);
+    Stage::new()
+        .revision(1, Status::Deployed, "Install complete", 90_000, &old)
+        .revision(2, Status::Failed, "Upgrade \"web\" failed: context deadline exceeded", failed_seconds, &new)
+        .revision(3, Status::PendingRollback, "Rollback to 1", 7200, &old)
+        .there(live(config_map("a", "2")))
+}
+
+#[test]
+fn a_rollback_right_after_a_failure_began_by_itself() {
+    let cause = rollback(7201).at(Phase::PreHooks, LivenessVerdict::Stale).says("atomic-rollback-failed");
+    assert_eq!(
+        cause.summary,
+        "upgrade 2 failed, and the rollback that Helm then began by itself did not succeed either"
+    );
+    assert!(cause.evidence.iter().any(|line| line.ends_with("context deadline exceeded")), "{:?}", cause.evidence);
+    // A person needs longer.
+    assert_eq!(rollback(7230).at(Phase::Apply, LivenessVerdict::Stale).codes(), ["client-killed"]);
+    let live = rollback(7201).at(Phase::Wait, LivenessVerdict::Possible).causes();
+    assert!(live.iter().all(|cause| cause.confidence < Confidence::Certain), "{live:?}");
+}
+
+#[test]
+fn two_helms_leave_traces() {
+    let objects = [config_map("a", "1"), config_map("b", "1")];
+    let by = |name: &str, manager: &str| {
+        let mut object = config_map(name, "1");
+        object["metadata"]["managedFields"] =
+            json!([{"manager": manager, "operation": "Apply", "time": ago(7100).to_string()}]);
+        live(object)
+    };
+    let open = |second: &str| {
+        Stage::upgrade(Status::PendingUpgrade, "Preparing upgrade", &[], &objects)
+            .there(by("a", "helm"))
+            .there(by("b", second))
+            .at(Phase::Apply, LivenessVerdict::Stale)
+    };
+    assert_eq!(open("helm-controller").first().code, "concurrent-operations");
+    assert_eq!(open("helm").codes(), ["client-killed"]);
+    assert_eq!(open("kubectl-edit").codes(), ["client-killed"]);
+}
+
+#[test]
+fn a_zombie_that_wrote_deployed_is_found_beside_two_deployed() {
+    let objects = [config_map("a", "1")];
+    let stage = |written: i64| {
+        Stage::new()
+            .revision(1, Status::Superseded, "Install complete", 90_000, &objects)
+            .revision(2, Status::Deployed, "Upgrade complete", 8000, &objects)
+            .revision(3, Status::Deployed, "Upgrade complete", 7200, &objects)
+            .record(2, move |record| record.written = Some(ago(written)))
+            .there(live(config_map("a", "1")))
+    };
+    assert_eq!(stage(60).codes(), ["several-deployed", "concurrent-operations"]);
+    // The first of the two was never marked superseded, which is another fault.
+    assert_eq!(stage(8000).codes(), ["several-deployed"]);
+}
+
+#[test]
+fn a_record_with_another_ones_objects_is_found() {
+    let mut other = live(config_map("a", "3"));
+    other["metadata"]["managedFields"] =
+        json!([{"manager": "helm", "operation": "Update", "time": ago(7190).to_string()}]);
+    let stage = |ahead: i64, object: Value| {
+        Stage::new()
+            .revision(2, Status::Deployed, "Upgrade complete", 7200, &[config_map("a", "2")])
+            .newest(move |revision| {
+                let at = ago(7200 + ahead);
+                revision.release.info.last_deployed = Some(Moment { at, text: at.to_string() });
+            })
+            .there(object)
+    };
+    assert_eq!(stage(5, other.clone()).codes(), ["concurrent-operations"]);
+    assert!(stage(0, other.clone()).codes().is_empty());
+    assert!(stage(5, live(config_map("a", "2"))).codes().is_empty());
+    // Somebody else's change.
+    other["metadata"]["managedFields"][0] =
+        json!({"manager": "kubectl-edit", "operation": "Update", "time": ago(60).to_string()});
+    assert!(stage(5, other).codes().is_empty());
+}
+
+#[test]
+fn an_operation_that_was_overtaken_may_not_have_been_over() {
+    let objects = [config_map("a", "1")];
+    let stage = |seconds: i64| {
+        Stage::new()
+            .revision(1, Status::Superseded, "Install complete", 90_000, &objects)
+            .revision(2, Status::PendingUpgrade, "Preparing upgrade", seconds, &objects)
+            .revision(3, Status::Deployed, "Rollback to 1", 7200, &objects)
+            .there(live(config_map("a", "1")))
+    };
+    assert_eq!(stage(7260).codes(), ["(concurrent-operations)"]);
+    assert!(stage(20_000).codes().is_empty());
+}
+
+#[test]
+fn a_target_that_is_gone_is_told() {
+    let objects = [config_map("a", "1")];
+    let stage = |target: u64| {
+        Stage::new()
+            .revision(3, Status::Deployed, "Upgrade complete", 90_000, &objects)
+            .revision(4, Status::PendingRollback, &format!("Rollback to {target}"), 7200, &[config_map("a", "0")])
+            .there(live(config_map("a", "1")))
+            .at(Phase::Apply, LivenessVerdict::Stale)
+    };
+    assert_eq!(stage(1).codes(), ["client-killed", "(target-pruned)"]);
+    assert_eq!(stage(3).codes(), ["client-killed"]);
+    let alone = Stage::new().revision(2, Status::PendingUpgrade, "Preparing upgrade", 7200, &objects);
+    assert_eq!(alone.at(Phase::Apply, LivenessVerdict::Stale).codes(), ["client-killed", "(target-pruned)"]);
+    let first = Stage::new().revision(1, Status::PendingInstall, "Initial install underway", 7200, &objects);
+    assert_eq!(first.at(Phase::Apply, LivenessVerdict::Stale).codes(), ["client-killed"]);
+}
+
+#[test]
+fn kept_objects_are_an_aside() {
+    let mut kept = config_map("a", "1");
+    kept["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep"});
+    let mut there = kept.clone();
+    there["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep", "meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "ns"});
+    let stage =
+        |status| Stage::new().revision(1, status, "x", 7200, std::slice::from_ref(&kept)).there(live(there.clone()));
+    let cause = stage(Status::Uninstalled).says("kept-objects");
+    assert_eq!(cause.depth, crate::diagnose::depth::ASIDE);
+    assert!(stage(Status::Deployed).codes().is_empty());
+    let gone = Stage::new().revision(1, Status::Uninstalled, "Uninstallation complete", 7200, &[kept]);
+    assert!(gone.codes().is_empty());
+}
+
+#[test]
+fn an_owner_at_work_comes_first() {
+    let mut object = config_map("a", "2");
+    object["metadata"]["labels"] =
+        json!({"helm.toolkit.fluxcd.io/name": "web", "helm.toolkit.fluxcd.io/namespace": "ns"});
+    let stage = |suspend: bool, reconciling: &str| {
+        let owner = json!({
+            "apiVersion": "helm.toolkit.fluxcd.io/v1", "kind": "HelmRelease", "metadata": {"name": "web", "namespace": "ns"},
+            "spec": {"suspend": suspend}, "status": {"conditions": [{"type": "Reconciling", "status": reconciling}]},
+        });
+        let old = [config_map("a", "1"), config_map("b", "1")];
+        let new = [config_map("a", "2"), config_map("b", "2")];
+        Stage::upgrade(Status::PendingUpgrade, "Preparing upgrade", &old, &new)
+            .serves("helm.toolkit.fluxcd.io", "HelmRelease", "helmreleases")
+            .there(live(object.clone()))
+            .there(live(config_map("b", "1")))
+            .there(owner)
+    };
+    assert_eq!(stage(false, "True").codes(), ["owner-reconciling"]);
+    assert_eq!(stage(false, "False").codes(), ["client-killed", "(owner-reconciling)"]);
+    assert_eq!(stage(true, "True").codes(), ["client-killed"]);
+}
