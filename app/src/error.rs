@@ -56,12 +56,7 @@ impl From<ClusterError> for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let (exit, hint) = match &refusal {
-            Refusal::Moved(_) => (Exit::Refused, "wait until it has ended; --force-live goes ahead all the same"),
-            Refusal::NotPending { .. } => (Exit::Refused, "helm upgrade, rollback and uninstall work on it as it is"),
-            Refusal::NotEditable { .. } | Refusal::StrangeStatus { .. } => {
-                (Exit::Refused, "refloat status shows what is wrong with the record")
-            }
-            Refusal::Sealed { .. } => (Exit::Refused, "a sealed record was abandoned on purpose; helm works over it"),
+            Refusal::Moved(_) => (Exit::Refused, "wait until it has ended"),
             Refusal::AsBefore => {
                 (Exit::Changed, "refloat history shows the ids of other fixes; refloat undo ID takes one back")
             }

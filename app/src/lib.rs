@@ -7,6 +7,7 @@ pub mod cli;
 pub mod cluster;
 pub mod error;
 pub mod exit;
+pub mod fix;
 pub mod look;
 pub mod observe;
 pub mod one;

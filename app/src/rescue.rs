@@ -1,21 +1,17 @@
-//! Rescuing: watch, back up, write under guard, read back. The deciding is `refloat_core::rescue`'s.
+//! Taking a fix back: objects first, then records, each under guard. The deciding is `refloat_core::rescue`'s.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
 use refloat_core::inventory::{History, ReleaseId};
-use refloat_core::record::{Driver, RecordMeta, StoredRecord};
-use refloat_core::rescue::{BACKUP_VERSION, Backup, Refusal, Unlock, fix_id, still_quiet, undo, unlock, watch_for};
+use refloat_core::observe::Answer;
+use refloat_core::plan::stays;
+use refloat_core::record::{Guard, RecordMeta};
+use refloat_core::rescue::{Backup, ObjectBackup, UndoStep, still_quiet, undo};
+use serde_json::Value;
 
-use crate::backup_file;
-use crate::cluster::{BackupEntry, ClusterError, ReadRecords, RecordQuery};
+use crate::cluster::{BackupEntry, ClusterError, RecordQuery, WriteObjects, WriteRecords};
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::fix::held;
 use crate::source::{Gathered, Source};
-
-/// How often a watch looks.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Who carries a fix out, and how fast time goes by for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,107 +22,6 @@ pub struct Rescuer {
     pub tempo: u32,
 }
 
-/// A fix that is planned and not yet carried out.
-pub struct Planned {
-    /// The release.
-    pub id: ReleaseId,
-    /// Its history when the plan was made.
-    pub history: History,
-    /// The fix's id.
-    pub fix: String,
-    /// The write.
-    pub unlock: Unlock,
-    /// The deployed revision that Helm will go on from; `None` if it will have to go on from the failed one.
-    pub baseline: Option<u64>,
-    /// Deployed revisions whose payload can't be read, so that Helm passes over them.
-    pub unreadable: Vec<u64>,
-    /// The server's time.
-    pub now: Timestamp,
-    /// Who asked for it.
-    pub by: String,
-}
-
-/// What a fix did.
-pub struct Done {
-    /// The backup's file.
-    pub file: PathBuf,
-    /// The record as read back after the write.
-    pub written: StoredRecord,
-}
-
-/// Takes a release; plans its unlock. Writes nothing.
-pub async fn plan_unlock(
-    gathered: &Gathered,
-    id: &ReleaseId,
-    history: History,
-    rescuer: &Rescuer,
-) -> Result<Planned, Failure> {
-    let records = gathered.records.as_ref();
-    let newest = history.newest().ok_or(Refusal::Gone)?;
-    let record = records.get(&newest.id).await?.ok_or(Refusal::Gone)?;
-    let now = records.now().await?;
-    let fix = fix_id(&record, now);
-    let by = rescuer.name.clone();
-    let unlock = unlock(&record, &fix, &by)?;
-    let (baseline, unreadable) = baseline(records, &history, unlock.revision).await?;
-    Ok(Planned { id: id.clone(), history, fix, unlock: touched(unlock, now), baseline, unreadable, now, by })
-}
-
-/// The revision that Helm will go on from once this one is marked failed: the newest deployed one that it can read; and
-/// those it passes over because it can't.
-async fn baseline(
-    records: &dyn ReadRecords,
-    history: &History,
-    failed: u64,
-) -> Result<(Option<u64>, Vec<u64>), Failure> {
-    let mut unreadable = Vec::new();
-    for revision in history.deployed().into_iter().rev().filter(|revision| *revision != failed) {
-        let Some(meta) = history.revision(revision) else { continue };
-        match records.get(&meta.id).await? {
-            Some(record) if record.document().is_ok() => return Ok((Some(revision), unreadable)),
-            Some(_) => unreadable.push(revision),
-            None => {}
-        }
-    }
-    Ok((None, unreadable))
-}
-
-/// A row carries the time of its last change in a column, which Helm sets on every update (Helm 3.22 and 4.3
-/// `pkg/storage/driver/sql.go:Update`); Kubernetes keeps that time itself.
-fn touched(mut unlock: Unlock, now: Timestamp) -> Unlock {
-    if unlock.after.meta.id.driver == Driver::Sql
-        && let Some(modified) = unlock.after.object.get_mut("modifiedAt")
-    {
-        *modified = now.as_second().into();
-    }
-    unlock
-}
-
-/// Watches the release's records for as long as their silence is too short; refuses if anyone writes.
-/// `tick` hears how long is left. It looks as often at any tempo.
-pub async fn watch(
-    records: &dyn ReadRecords,
-    planned: &Planned,
-    rescuer: &Rescuer,
-    mut tick: impl FnMut(Duration),
-) -> Result<(), Failure> {
-    let Some(newest) = planned.history.newest() else { return Err(Refusal::Gone.into()) };
-    let mut left = unsigned(watch_for(newest, planned.now));
-    let query = one(&planned.id);
-    while !left.is_zero() {
-        tick(left);
-        let step = left.min(LOOK_EVERY);
-        tokio::time::sleep(step / rescuer.tempo.max(1)).await;
-        left = left.saturating_sub(step);
-        still_quiet(&planned.history, &history(records.list(&query).await?))?;
-    }
-    Ok(())
-}
-
-fn unsigned(duration: SignedDuration) -> Duration {
-    Duration::try_from(duration).unwrap_or_default()
-}
-
 fn one(id: &ReleaseId) -> RecordQuery {
     RecordQuery { namespace: Some(id.namespace.clone()), release: Some(id.name.clone()), statuses: Vec::new() }
 }
@@ -134,46 +29,6 @@ fn one(id: &ReleaseId) -> RecordQuery {
 fn history(metas: Vec<RecordMeta>) -> History {
     let inventory: refloat_core::inventory::Inventory = metas.into_iter().collect();
     inventory.releases.into_values().next().unwrap_or_default()
-}
-
-/// Carries a planned unlock out: a last look, backup to a file and to the cluster, one guarded write, and a read back.
-pub async fn carry_out(
-    source: &Source,
-    gathered: &Gathered,
-    planned: &Planned,
-    dir: Option<&PathBuf>,
-) -> Result<Done, Failure> {
-    // Time passes while someone makes up their mind; the guard below sees a changed record, not a new one above it.
-    still_quiet(&planned.history, &history(gathered.records.list(&one(&planned.id)).await?))?;
-    let Unlock { before, after, revision, from, .. } = &planned.unlock;
-    let backup = Backup {
-        api_version: BACKUP_VERSION.to_owned(),
-        kind: "RecordBackup".to_owned(),
-        id: planned.fix.clone(),
-        action: "unlock".to_owned(),
-        release: planned.id.name.clone(),
-        revision: *revision,
-        status: from.to_string(),
-        taken_at: planned.now,
-        by: planned.by.clone(),
-        wrote: after.digest(),
-        record: before.clone(),
-    };
-    let file = backup_file::save(dir, &backup)?;
-    let namespace = &planned.id.namespace;
-    let unstored =
-        |error| refused("the copy of the backup in the cluster can't be stored; nothing was changed", &error);
-    source.backups.store(namespace, &backup).await.map_err(unstored)?;
-    gathered.records.replace(after).await.map_err(lost_race)?;
-    let written = gathered.records.get(&after.meta.id).await?;
-    let written = written.filter(|written| written.digest() == backup.wrote).ok_or_else(|| {
-        Failure::new(
-            Exit::Unverified,
-            "the record was written, but reads differently now: someone wrote it right after",
-        )
-        .hint(format!("the state before is kept as backup {}", planned.fix))
-    })?;
-    Ok(Done { file, written })
 }
 
 fn lost_race(error: ClusterError) -> Failure {
@@ -200,8 +55,8 @@ pub struct Undoing {
     pub id: ReleaseId,
     /// The backup it goes by.
     pub backup: Backup,
-    /// The record to write.
-    pub restored: StoredRecord,
+    /// The record writes.
+    steps: Vec<UndoStep>,
     /// The release's history when the undo was planned.
     history: History,
     /// The driver that holds it.
@@ -224,27 +79,93 @@ pub async fn plan_undo(source: &Source, id: Option<&str>) -> Result<Undoing, Fai
             .hint("its id stands in the description that refloat history shows")
     })?;
     let (id, history, gathered) = source.release_of(&namespace, &backup.release, backup.record.meta.id.driver).await?;
-    let current = gathered.records.get(&backup.record.meta.id).await?;
-    let restored = undo(&backup, current.as_ref(), &history)?;
-    Ok(Undoing { id, backup, restored, history, gathered })
+    if let Some(held) = held(source.writable(), &id, gathered.records.now().await?).await? {
+        let who = if held.alive { "is at work" } else { "was interrupted and has to come to its end first" };
+        return Err(Failure::new(Exit::Refused, format!("fix {} {who}", held.journal.fix))
+            .hint(format!("refloat fix {} -n {} goes on with it", id.name, id.namespace)));
+    }
+    let mut current = Vec::new();
+    for meta in history.records() {
+        current.extend(gathered.records.get(&meta.id).await?);
+    }
+    let steps = undo(&backup, &current)?;
+    Ok(Undoing { id, backup, steps, history, gathered })
 }
 
 fn nothing_to_undo(namespace: &str) -> Failure {
     Failure::usage(format!("there is no fix to take back in namespace {namespace}")).hint("-n names another namespace")
 }
 
-/// Takes a last look, puts the record back and reads it back, byte for byte.
+/// Takes a last look, puts objects and records back and reads the records back, byte for byte.
 pub async fn take_back(source: &Source, undoing: &Undoing) -> Result<(), Failure> {
-    let Undoing { id, backup, restored, history: planned, gathered } = undoing;
+    let Undoing { id, backup, steps, history: planned, gathered } = undoing;
     still_quiet(planned, &history(gathered.records.list(&one(id)).await?))?;
-    gathered.records.replace(restored).await.map_err(lost_race)?;
-    let written = gathered.records.get(&restored.meta.id).await?;
-    if written.is_none_or(|written| written.digest() != backup.record.digest()) {
-        return Err(Failure::new(
-            Exit::Unverified,
-            "the record was put back, but reads differently now: someone wrote it right after",
-        ));
+    for object in &backup.objects {
+        put_back(source.writable(), id, object).await?;
+    }
+    for step in steps {
+        record_back(gathered.records.as_ref(), step).await?;
+    }
+    for record in backup.others.iter().chain([&backup.record]) {
+        let written = gathered.records.get(&record.meta.id).await?;
+        if written.is_none_or(|written| written.digest() != record.digest()) {
+            return Err(Failure::new(
+                Exit::Unverified,
+                "the records were put back, but read differently now: someone wrote them right after",
+            ));
+        }
     }
     let namespace = &backup.record.meta.id.namespace;
     Ok(source.backups.mark_undone(namespace, &backup.id, gathered.records.now().await?).await?)
+}
+
+async fn record_back(records: &dyn WriteRecords, step: &UndoStep) -> Result<(), Failure> {
+    match step {
+        UndoStep::Replace(record) => records.replace(record).await.map(drop).map_err(lost_race),
+        UndoStep::Create(record) => records.create(record).await.map(drop).map_err(lost_race),
+        UndoStep::Delete { id, guard } => records.delete(id, guard).await.map_err(lost_race),
+    }
+}
+
+/// Makes an object what it was: gone if it wasn't there, made anew if it is gone, written back if it differs.
+async fn put_back(objects: &dyn WriteObjects, id: &ReleaseId, backup: &ObjectBackup) -> Result<(), Failure> {
+    let read = backup.read();
+    let words = read.words();
+    let unknown = |why: String| Failure::new(Exit::Partial, format!("{words} can't be read")).because(why);
+    let live = match objects.answer(&read).await? {
+        Answer::Found(live) => Some(live),
+        Answer::Absent => None,
+        Answer::Forbidden(why) | Answer::Failed(why) => return Err(unknown(why)),
+    };
+    let guard = |live: &Value| {
+        let text =
+            |field: &str| live.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default();
+        Guard { uid: text("uid").to_owned(), version: text("resourceVersion").to_owned() }
+    };
+    let done = match (live, &backup.before) {
+        (None, None) => Ok(()),
+        (Some(live), None) if stays(id, &live, true).is_some() => Ok(()),
+        (Some(live), None) => objects.delete_object(&read, &guard(&live)).await,
+        (None, Some(_)) => match backup.restored() {
+            Some(object) => objects.create(&read, &object).await.map(drop),
+            None => Ok(()),
+        },
+        (Some(live), Some(before)) if guard(&live) == guard(before) => Ok(()),
+        (Some(live), Some(_)) => match backup.restored() {
+            Some(mut object) => {
+                let held = guard(&live);
+                if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+                    metadata.insert("uid".to_owned(), held.uid.into());
+                    metadata.insert("resourceVersion".to_owned(), held.version.into());
+                }
+                objects.replace_object(&read, &object).await.map(drop)
+            }
+            None => Ok(()),
+        },
+    };
+    done.map_err(|error| {
+        Failure::new(Exit::Partial, format!("{words} can't be put back"))
+            .because(error)
+            .hint("put that right and run the same undo again: it goes on where it stopped")
+    })
 }

@@ -64,6 +64,16 @@ pub struct Connection {
 const DRIVERS: &str = "those that can be read are secret, configmap and sql";
 
 /// Takes `30` or `30s`.
+/// A duration as helm and kubectl take it: `90s`, `5m`, `1h30m`; a bare number is seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    let parsed = parsed.map_err(|_| "write it like 90s, 5m or 1h30m".to_owned())?;
+    Duration::try_from(parsed).map_err(|_| "it can't be negative".to_owned())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text);
     match number.parse() {

@@ -8,7 +8,7 @@ use refloat_core::record::{Driver, RecordMeta};
 
 use crate::cluster::{
     Backups, ClusterError, Http, KubeBackups, KubeRecords, ReadObjects, ReadRecords, RecordQuery, SqlRecords,
-    WriteRecords, connect, namespaces,
+    WriteObjects, WriteRecords, connect, namespaces,
 };
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -25,7 +25,7 @@ pub struct Source {
     /// Where backups are kept.
     pub backups: Arc<dyn Backups>,
     /// The objects.
-    objects: Arc<dyn ReadObjects>,
+    objects: Arc<dyn WriteObjects>,
     /// The API server, if there is one.
     http: Option<Http>,
     /// The namespace of commands that name none.
@@ -93,13 +93,18 @@ impl Source {
     }
 
     /// A source over one cluster held in memory.
-    pub fn memory<C: WriteRecords + Backups + ReadObjects + 'static>(cluster: Arc<C>, namespace: &str) -> Self {
+    pub fn memory<C: WriteRecords + Backups + WriteObjects + 'static>(cluster: Arc<C>, namespace: &str) -> Self {
         let records: Vec<Arc<dyn WriteRecords>> = vec![cluster.clone()];
         Self { records, backups: cluster.clone(), objects: cluster, http: None, namespace: namespace.to_owned() }
     }
 
-    /// The objects of the cluster.
+    /// The objects of the cluster, for reading.
     pub fn objects(&self) -> &dyn ReadObjects {
+        self.objects.as_ref()
+    }
+
+    /// The objects of the cluster.
+    pub fn writable(&self) -> &dyn WriteObjects {
         self.objects.as_ref()
     }
 

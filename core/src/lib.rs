@@ -21,6 +21,7 @@ pub mod manifest;
 pub mod merge;
 pub mod observe;
 pub mod paste;
+pub mod plan;
 pub mod ready;
 pub mod record;
 pub mod redact;

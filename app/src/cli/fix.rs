@@ -4,39 +4,58 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use refloat_core::report::shortened;
+use refloat_core::diagnose::LivenessVerdict;
+use refloat_core::plan::{EffectKind, Way, WayOut, option};
+use refloat_core::report::{one_line, shortened};
 use serde::Serialize;
 
 use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::output::{Format, GOOD, LITERAL, STRONG, Ui, paint, wrapped};
-use crate::rescue::{Done, Planned, Rescuer, carry_out, plan_unlock, watch};
+use crate::fix::{Doubt, FixOptions, Fixed, Judged, Looked, carry_out, held, judge, look};
+use crate::output::{BAD, Format, GOOD, LITERAL, STRONG, Ui, paint, wrapped};
+use crate::rescue::Rescuer;
 use crate::settings::{Connection, whoami};
-use crate::source::{Gathered, Source};
+use crate::source::Source;
 
 /// Flags of `fix`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  refloat fix cart -n shop --with unlock --dry-run   show what would be written
-  refloat fix cart -n shop --with unlock             ask, then do it
-  refloat undo -n shop                               take it back")]
+  refloat fix cart -n shop --dry-run          show the recommended way out, and write nothing
+  refloat fix cart -n shop --with resume      finish what was interrupted; asks first
+  refloat fix cart -n shop --auto --yes       take the recommended way if it loses nothing and Helm is gone
+  refloat undo -n shop                        take it back")]
 pub struct FixArgs {
     /// Name of the release
     release: String,
-    /// The way out to take
+    /// The way out to take; refloat plan ranks them [default: the recommended one]
     #[arg(long, value_enum, value_name = "OPTION")]
-    with: Way,
+    with: Option<WayName>,
+    /// Take the recommended way only if it loses nothing and Helm is known to be gone
+    #[arg(long, conflicts_with = "with")]
+    auto: bool,
     /// Don't ask for confirmation
     #[arg(short, long)]
     yes: bool,
-    /// Show what would be written, and write nothing
+    /// Show what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Go ahead even if someone is writing the release's records right now
+    /// You know that the Helm which began the operation has ended
+    #[arg(long, alias = "force-live")]
+    helm_is_gone: bool,
+    /// Change records only, and leave every object as it is
     #[arg(long)]
-    force_live: bool,
+    records_only: bool,
+    /// How long to wait for each hook, and for all objects together
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = crate::settings::duration)]
+    timeout: Duration,
+    /// Don't wait for objects to become ready
+    #[arg(long)]
+    no_wait: bool,
+    /// What to do with a hook of which it can't be told whether it ran
+    #[arg(long, value_enum, default_value_t = Doubt::Stop, value_name = "WHAT")]
+    doubtful_hooks: Doubt,
     /// Folder for the backup on this machine [default: refloat/backups in the user's state folder]
     #[arg(long, value_name = "DIR")]
     pub(super) backup_dir: Option<PathBuf>,
@@ -47,30 +66,52 @@ pub struct FixArgs {
 
 /// Ways out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Way {
-    /// Mark the abandoned revision failed, so that Helm goes on from the last deployed one; nothing is forgotten
+enum WayName {
+    /// Write the missing records of an operation whose work is done
+    Complete,
+    /// Finish the very operation from what its record holds
+    Resume,
+    /// Mark the abandoned revision failed, so that Helm goes on from the deployed one with any chart
     Unlock,
+    /// Go back to the last good revision
+    Rollback,
+    /// Mend records that contradict each other
+    Repair,
+    /// Take a first install away again: DESTRUCTIVE
+    Uninstall,
+}
+
+impl From<WayName> for Way {
+    fn from(name: WayName) -> Self {
+        match name {
+            WayName::Complete => Self::Complete,
+            WayName::Resume => Self::Resume,
+            WayName::Unlock => Self::Unlock,
+            WayName::Rollback => Self::Rollback,
+            WayName::Repair => Self::Repair,
+            WayName::Uninstall => Self::Uninstall,
+        }
+    }
 }
 
 /// What was done, or would be, for programs.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outcome<'a> {
-    id: &'a str,
+    /// The fix's id; `null` on a dry run.
+    id: Option<&'a str>,
     namespace: &'a str,
     release: &'a str,
     revision: u64,
+    /// The status before.
     from: &'a str,
-    to: &'static str,
-    description: &'a str,
-    /// The deployed revision Helm will go on from; none if it has to go on from this one.
-    goes_on_from: Option<u64>,
-    /// Deployed revisions that Helm passes over, as it can't read them.
-    unreadable: &'a [u64],
+    /// The status after; `null` on a dry run, or if the release is gone.
+    to: Option<String>,
+    option: &'a WayOut,
     dry_run: bool,
     backup: Option<String>,
     next: String,
-    undo: String,
+    undo: Option<String>,
 }
 
 /// Runs the fix.
@@ -79,83 +120,206 @@ pub async fn run(args: &FixArgs, connection: &Connection, ui: &mut Ui) -> Result
     fix(&source, args, &Rescuer { name: whoami(), tempo: 1 }, ui).await
 }
 
-/// Plans, shows, watches, asks, and does it.
+/// Looks, chooses, shows, asks, and does it.
 pub(super) async fn fix(source: &Source, args: &FixArgs, rescuer: &Rescuer, ui: &mut Ui) -> Result<Exit, Failure> {
-    let (id, history, gathered) = source.release(&args.release).await?;
-    ui.notes(&gathered.notes)?;
-    let Way::Unlock = args.with;
-    let planned = plan_unlock(&gathered, &id, history, rescuer).await?;
-    show_plan(&planned, ui)?;
+    let looked = ui.during("reading the release and its objects", look(source, &args.release)).await?;
+    ui.notes(&looked.gathered.notes)?;
+    let judged = judge(&looked.seen);
+    let earlier = interrupted(source, &looked, ui).await?;
+    let way = choose(args, &judged, earlier)?;
+    let shown = option(&judged.situation(), way);
+    // An interrupted fix is gone on with whatever it has come to.
+    let work = judged.work(way, args.records_only);
+    if let (Err(refusal), None) = (&work, earlier) {
+        return Err(Failure::new(Exit::Refused, refusal)
+            .hint(format!("refloat plan {} -n {} shows what is open", args.release, looked.seen.id.namespace)));
+    }
+    show(&shown, &judged, args, ui)?;
     if args.dry_run {
         ui.say("Dry run: nothing was written.")?;
-        return report(&planned, None, args, ui);
+        return report(&looked, &judged, &shown, None, args, ui);
     }
-    if !args.force_live {
-        wait_for_quiet(&gathered, &planned, rescuer, ui).await?;
-    }
-    let question = format!("Mark revision {} of {} failed?", planned.unlock.revision, planned.id);
+    allowed(args, &judged, &looked, ui)?;
+    let question = format!("{} {}?", verb(way), looked.seen.id);
     if !args.yes && !ui.confirm(&question)? {
         let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
         return Err(if ui.interactive { failure } else { failure.hint("--yes confirms where nobody can be asked") });
     }
-    let done = carry_out(source, &gathered, &planned, args.backup_dir.as_ref()).await?;
-    report(&planned, Some(&done), args, ui)
-}
-
-async fn wait_for_quiet(gathered: &Gathered, planned: &Planned, rescuer: &Rescuer, ui: &mut Ui) -> Result<(), Failure> {
+    let options = FixOptions {
+        timeout: args.timeout,
+        doubt: args.doubtful_hooks,
+        wait: !args.no_wait,
+        records_only: args.records_only,
+        backup_dir: args.backup_dir.clone(),
+    };
     ui.flush()?;
     let bar = ui.spinner();
-    let result = watch(gathered.records.as_ref(), planned, rescuer, |left: Duration| {
-        bar.set_message(format!("watching whether anyone writes: {:.0} s left", left.as_secs_f32().ceil()));
-        bar.tick();
-    })
-    .await;
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let mut tell = |doing: &str| bar.set_message(doing.to_owned());
+    let done = carry_out(source, &looked, way, rescuer, &options, &mut tell).await;
     bar.finish_and_clear();
-    result
+    report(&looked, &judged, &shown, Some(&done?), args, ui)
 }
 
-fn show_plan(planned: &Planned, ui: &mut Ui) -> Result<(), Failure> {
-    let unlock = &planned.unlock;
-    ui.say(format!(
-        "{} {}, revision {}: {} → failed",
-        paint(STRONG, "Unlock"),
-        planned.id,
-        unlock.revision,
-        unlock.from
-    ))?;
-    let mut item = |name: &str, text: &str| ui.say(format!("  {name:<9}{}", wrapped(text, 11, ui.width)));
-    item("writes", "status and description of this one record; no object in the cluster is touched")?;
-    item("loses", "nothing: manifest and values of the abandoned revision stay in the history")?;
-    // The watch sees writes only, and a Helm that waits for objects or hooks makes none.
-    item("mind", "a helm that is only waiting writes nothing and isn't seen: make sure that none still runs")?;
-    for revision in &planned.unreadable {
-        item("mind", &format!("revision {revision} is labelled deployed and can't be read: helm passes over it"))?;
+/// Whether an earlier fix of this release was killed on its way; says so.
+async fn interrupted(source: &Source, looked: &Looked, ui: &mut Ui) -> Result<Option<Way>, Failure> {
+    let Some(held) = held(source.writable(), &looked.seen.id, looked.seen.at).await? else { return Ok(None) };
+    if held.alive {
+        return Err(Failure::new(Exit::Refused, format!("{} is fixing {} right now", held.holder, looked.seen.id))
+            .because(format!("{}: {}", held.journal.way, held.journal.doing))
+            .hint("wait for it, and look again"));
     }
-    let after = match planned.baseline {
-        Some(deployed) => format!("the next helm upgrade goes on from revision {deployed}"),
-        None => "the next helm upgrade goes on from this failed revision".to_owned(),
-    };
-    item("then", &format!("{after}; what only revision {} created stays until you remove it", unlock.revision))?;
-    item("undo", &format!("refloat undo {} -n {}", planned.fix, planned.id.namespace))
+    let journal = &held.journal;
+    ui.say(format!(
+        "Going on with fix {} ({}), which was interrupted: {}",
+        journal.fix,
+        journal.way,
+        one_line(&journal.doing)
+    ))?;
+    Ok(Some(journal.way))
 }
 
-fn report(planned: &Planned, done: Option<&Done>, args: &FixArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let id = &planned.id;
-    let next = format!("helm upgrade --install {} CHART -n {}", id.name, id.namespace);
-    let undo = format!("refloat undo {} -n {}", planned.fix, id.namespace);
+fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<Way, Failure> {
+    let asked = args.with.map(Way::from);
+    match (earlier, asked) {
+        (Some(way), Some(asked)) if way != asked => {
+            Err(Failure::usage(format!("a fix with {way} was interrupted and has to come to its end first"))
+                .hint("leave --with away to go on with it"))
+        }
+        (Some(way), _) | (None, Some(way)) => Ok(way),
+        (None, None) => {
+            let first = refloat_core::plan::plan(&judged.situation())
+                .options
+                .into_iter()
+                .find(|option| option.applicable && option.id != Way::Wait);
+            let auto = judged.automatic();
+            let sure = args
+                .helm_is_gone
+                .then(|| first.as_ref().filter(|first| !first.destructive).map(|first| first.id))
+                .flatten();
+            match (args.auto, auto.or(sure), first) {
+                (true, Some(way), _) => Ok(way),
+                (true, None, first) => {
+                    let why = match first {
+                        None => "there is nothing to be done".to_owned(),
+                        Some(first) if first.destructive => {
+                            format!("the recommended way ({}) is destructive", first.id)
+                        }
+                        Some(_) => {
+                            format!("whether Helm is gone isn't known: its liveness is {}", judged.liveness.verdict)
+                        }
+                    };
+                    Err(Failure::new(Exit::Refused, why).hint("refloat plan shows the ways out; --with takes one"))
+                }
+                (false, _, Some(first)) => Ok(first.id),
+                (false, _, None) => Err(Failure::new(Exit::Refused, "there is nothing to be done")
+                    .hint("refloat diagnose shows how the release stands")),
+            }
+        }
+    }
+}
+
+/// Never over a Helm at work; over one that may be, only on somebody's word.
+fn allowed(args: &FixArgs, judged: &Judged<'_>, looked: &Looked, ui: &mut Ui) -> Result<(), Failure> {
+    let first = || judged.liveness.reasons.first().map(|reason| one_line(reason)).unwrap_or_default();
+    match judged.liveness.verdict {
+        LivenessVerdict::None | LivenessVerdict::Stale => Ok(()),
+        LivenessVerdict::Live => {
+            Err(Failure::new(Exit::Refused, "Helm is at work on this release; nothing was written")
+                .because(first())
+                .hint("wait until it has ended"))
+        }
+        LivenessVerdict::Possible | LivenessVerdict::Unknown if args.helm_is_gone => Ok(()),
+        LivenessVerdict::Possible | LivenessVerdict::Unknown => {
+            ui.say(format!("Helm may still be at work: {}", first()))?;
+            let question = "Do you know that the job or terminal that ran Helm has ended?";
+            if !args.yes && ui.confirm(question)? {
+                return Ok(());
+            }
+            let id = &looked.seen.id;
+            Err(Failure::new(Exit::Refused, "whether Helm is still at work isn't known; nothing was written")
+                .because(first())
+                .hint(format!("refloat diagnose {} -n {} tells until when it may be", id.name, id.namespace))
+                .hint("--helm-is-gone says that you know it has ended"))
+        }
+    }
+}
+
+fn verb(way: Way) -> &'static str {
+    match way {
+        Way::Wait => "Wait for",
+        Way::Complete => "Complete",
+        Way::Resume => "Resume",
+        Way::Unlock => "Unlock",
+        Way::Rollback => "Roll back",
+        Way::Repair => "Repair the records of",
+        Way::Uninstall => "Uninstall",
+    }
+}
+
+fn show(option: &WayOut, judged: &Judged<'_>, args: &FixArgs, ui: &mut Ui) -> Result<(), Failure> {
+    let seen = judged.case.seen;
+    let destructive = if option.destructive { format!(", {}", paint(BAD, "DESTRUCTIVE")) } else { String::new() };
+    ui.say(format!("{} {}{destructive}: {}", paint(STRONG, verb(option.id)), seen.id, one_line(&option.why)))?;
+    let width = ui.width;
+    let mut item = |name: &str, text: &str| ui.say(format!("  {name:<9}{}", wrapped(&one_line(text), 11, width)));
+    for loss in &option.losses {
+        item("loses", loss)?;
+    }
+    if args.records_only {
+        item("does", "write the record; no object is touched")?;
+    } else {
+        for step in &option.steps {
+            item("does", step)?;
+        }
+        for effect in
+            option.effects.iter().filter(|effect| !matches!(effect.effect, EffectKind::Unchanged | EffectKind::Gone))
+        {
+            let note = if effect.note.is_empty() { String::new() } else { format!(" ({})", effect.note) };
+            item(super::plan::effect_word(effect.effect), &format!("{}{note}", effect.object))?;
+        }
+    }
+    for condition in option.preconditions.iter().filter(|condition| condition.met != Some(true)) {
+        item("needs", &condition.what)?;
+    }
+    item("then", &option.then)?;
+    item("undo", &option.undo)
+}
+
+fn report(
+    looked: &Looked,
+    judged: &Judged<'_>,
+    option: &WayOut,
+    done: Option<&Fixed>,
+    args: &FixArgs,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
+    let id = &looked.seen.id;
+    let newest = done.and_then(|done| done.after.as_ref()).and_then(|after| after.newest());
+    let status = newest.map(|newest| newest.opened.status.clone());
+    let next = match option.id {
+        Way::Unlock => format!("helm upgrade --install {} CHART -n {}", id.name, id.namespace),
+        _ if done.is_some_and(|done| done.after.is_none()) => format!("helm list -n {}", id.namespace),
+        _ => format!("refloat diagnose {} -n {}", id.name, id.namespace),
+    };
+    let undo = done.map(|done| format!("refloat undo {} -n {}", done.fix, id.namespace));
     if args.output.is_data() {
+        let from = judged.case.status().as_str();
         let outcome = Outcome {
-            id: &planned.fix,
+            id: done.map(|done| done.fix.as_str()),
             namespace: &id.namespace,
             release: &id.name,
-            revision: planned.unlock.revision,
-            from: planned.unlock.from.as_str(),
-            to: "failed",
-            description: &planned.unlock.description,
-            goes_on_from: planned.baseline,
-            unreadable: &planned.unreadable,
+            revision: looked
+                .seen
+                .history
+                .newest()
+                .and_then(refloat_core::record::RecordMeta::revision)
+                .unwrap_or_default(),
+            from,
+            to: status,
+            option,
             dry_run: done.is_none(),
-            backup: done.map(|done| done.file.display().to_string()),
+            backup: done.and_then(|done| done.file.as_ref()).map(|file| file.display().to_string()),
             next,
             undo,
         };
@@ -163,15 +327,32 @@ fn report(planned: &Planned, done: Option<&Done>, args: &FixArgs, ui: &mut Ui) -
         return Ok(Exit::Ok);
     }
     let Some(done) = done else { return Ok(Exit::Ok) };
-    let status = done.written.meta.status.as_deref().unwrap_or("unknown");
-    ui.line(format!(
-        "{} {id}: revision {} is {status}, label and payload, read back.",
-        paint(GOOD, "Unlocked"),
-        planned.unlock.revision
-    ))?;
-    ui.line(format!("  backup   {}", shortened(&done.file.display().to_string(), 300)))?;
-    ui.line(format!("           and in the cluster: secret/refloat-backup-{}", planned.fix))?;
+    let now = match newest {
+        Some(newest) => {
+            format!("revision {} is {}, label and payload, read back", newest.opened.revision, newest.opened.status)
+        }
+        None => "nothing of it is left".to_owned(),
+    };
+    ui.line(format!("{} {id}: {now}.", paint(GOOD, past(option.id))))?;
+    if let Some(file) = &done.file {
+        ui.line(format!("  backup   {}", shortened(&file.display().to_string(), 300)))?;
+    }
+    ui.line(format!("           and in the cluster: secret/refloat-backup-{}", done.fix))?;
     ui.line(format!("  next     {}", paint(LITERAL, next)))?;
-    ui.line(format!("  undo     {}", paint(LITERAL, undo)))?;
+    if let Some(undo) = undo {
+        ui.line(format!("  undo     {}", paint(LITERAL, undo)))?;
+    }
     Ok(Exit::Ok)
+}
+
+fn past(way: Way) -> &'static str {
+    match way {
+        Way::Wait => "Waited for",
+        Way::Complete => "Completed",
+        Way::Resume => "Resumed",
+        Way::Unlock => "Unlocked",
+        Way::Rollback => "Rolled back",
+        Way::Repair => "Repaired",
+        Way::Uninstall => "Uninstalled",
+    }
 }

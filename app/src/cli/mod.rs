@@ -7,6 +7,7 @@ mod fix;
 mod get;
 mod history;
 mod list;
+mod plan;
 mod scan;
 mod status;
 mod undo;
@@ -42,7 +43,8 @@ Examples:
   refloat                                  what is stuck, and why
   refloat list -A --pending                like helm list, faster
   refloat diagnose cart -n shop            what happened to one release, why, and what next
-  refloat fix cart -n shop --with unlock   let Helm go on from the last deployed revision
+  refloat plan cart -n shop                the ways out, safest first
+  refloat fix cart -n shop                 take the recommended one; asks first
   refloat undo -n shop                     take that back
   refloat demo                             see it all without a cluster"
 )]
@@ -84,6 +86,8 @@ Examples:
     Get(get::GetCommand),
     /// Show what a revision changed against the deployed one, object by object
     Diff(diff::DiffArgs),
+    /// Rank the ways out of a stuck release, safest first: what each does, loses, and how it is taken back
+    Plan(plan::PlanArgs),
     /// Get a stuck release going again, one way out at a time; asks first, and can be taken back
     Fix(fix::FixArgs),
     /// Take a fix back: put the record back as it was, byte for byte
@@ -134,6 +138,7 @@ async fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
         Some(Command::Diagnose(args)) => diagnose::run(&args, connection, ui).await,
         Some(Command::Get(command)) => get::run(&command, connection, ui).await,
         Some(Command::Diff(args)) => diff::run(&args, connection, ui).await,
+        Some(Command::Plan(args)) => plan::run(&args, connection, ui).await,
         Some(Command::Fix(args)) => fix::run(&args, connection, ui).await,
         Some(Command::Undo(args)) => undo::run(&args, connection, ui).await,
         Some(Command::Demo(args)) => demo::run(&args, ui).await,

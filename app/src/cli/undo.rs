@@ -36,14 +36,24 @@ pub(super) async fn undo(source: &Source, args: &UndoArgs, ui: &mut Ui) -> Resul
     let backup = &undoing.backup;
     let id = format!("{}/{}", source.namespace, backup.release);
     ui.say(format!(
-        "{} fix {} of {id}, revision {}: failed → {}",
+        "{} fix {} ({}) of {id}: revision {} becomes {} again",
         paint(STRONG, "Undo"),
         backup.id,
+        backup.action,
         backup.revision,
         backup.status
     ))?;
-    let what = "restores the record byte for byte, label included; helm will be locked out again";
-    ui.say(format!("  {}", wrapped(what, 2, ui.width)))?;
+    let records = match backup.others.len() {
+        0 => "restores the record byte for byte, label included".to_owned(),
+        others => format!("restores {} records byte for byte, labels included", others + 1),
+    };
+    let locked = matches!(backup.status.as_str(), "pending-install" | "pending-upgrade" | "pending-rollback");
+    let locked = if locked { "; helm will be locked out again" } else { "" };
+    ui.say(format!("  {}", wrapped(&format!("{records}{locked}"), 2, ui.width)))?;
+    if !backup.objects.is_empty() {
+        let what = "puts back every object that the fix created, changed or deleted; what hooks did stays done";
+        ui.say(format!("  {}", wrapped(what, 2, ui.width)))?;
+    }
     if !args.yes && !ui.confirm(&format!("Put revision {} of {id} back to {}?", backup.revision, backup.status))? {
         let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
         return Err(if ui.interactive { failure } else { failure.hint("--yes confirms where nobody can be asked") });

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Resource;
-use kube::api::{GetParams, ListParams, PostParams};
+use kube::api::{DeleteParams, GetParams, ListParams, PostParams, Preconditions};
 use kube::core::Request;
 use refloat_core::record::{
     Damage, Driver, Guard, Head, HeadReader, ObjectMeta, Progress, RECORD_TYPE, RecordId, RecordMeta, StoredRecord,
@@ -197,6 +197,27 @@ impl WriteRecords for KubeRecords {
             .map_err(|_| ClusterError::Decode(what.clone()))?;
         let written = StoredRecord::from_object(self.driver, self.http.write(request, &what).await?);
         written.map(|record| record.meta.guard).ok_or(ClusterError::Decode(what))
+    }
+
+    async fn create(&self, record: &StoredRecord) -> Result<Guard, ClusterError> {
+        let id = &record.meta.id;
+        let what = id.to_string();
+        let body = serde_json::to_vec(&record.object).map_err(|_| ClusterError::Decode(what.clone()))?;
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+        let request =
+            self.path(Some(&id.namespace)).create(&params, body).map_err(|_| ClusterError::Decode(what.clone()))?;
+        let written = StoredRecord::from_object(self.driver, self.http.write(request, &what).await?);
+        written.map(|record| record.meta.guard).ok_or(ClusterError::Decode(what))
+    }
+
+    async fn delete(&self, id: &RecordId, guard: &Guard) -> Result<(), ClusterError> {
+        let what = id.to_string();
+        let preconditions =
+            Preconditions { uid: Some(guard.uid.clone()), resource_version: Some(guard.version.clone()) };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        let request =
+            self.path(Some(&id.namespace)).delete(&id.key, &params).map_err(|_| ClusterError::Decode(what.clone()))?;
+        self.http.write(request, &what).await.map(drop)
     }
 }
 

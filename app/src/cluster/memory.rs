@@ -2,7 +2,7 @@
 //! on the API server.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -11,19 +11,19 @@ use refloat_core::record::{Damage, Driver, Guard, Head, RecordId, RecordMeta, St
 use refloat_core::rescue::Backup;
 use serde_json::Value;
 
-use super::{BackupEntry, Backups, ClusterError, ReadObjects, ReadRecords, RecordQuery, WriteRecords};
+use super::{BackupEntry, Backups, ClusterError, ReadObjects, ReadRecords, RecordQuery, WriteObjects, WriteRecords};
 
 /// Records and backups held in memory, under a clock that stands still.
 pub struct MemoryCluster {
     driver: Driver,
     now: Timestamp,
-    answers: BTreeMap<String, Answer>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     records: Vec<StoredRecord>,
+    answers: BTreeMap<String, Answer>,
     backups: Vec<(String, Backup, Option<Timestamp>)>,
     writes: u64,
 }
@@ -31,14 +31,14 @@ struct State {
 impl MemoryCluster {
     /// Holds these records, at this time.
     pub fn new(driver: Driver, records: Vec<StoredRecord>, now: Timestamp) -> Self {
-        let answers = BTreeMap::new();
-        Self { driver, now, answers, state: Mutex::new(State { records, ..State::default() }) }
+        Self { driver, now, state: Mutex::new(State { records, ..State::default() }) }
     }
 
     /// The same with the answers to reads of other objects, by their paths.
     #[must_use]
     pub fn with_answers(self, answers: BTreeMap<String, Answer>) -> Self {
-        Self { answers, ..self }
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Self { state: Mutex::new(State { answers, ..state }), ..self }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, ClusterError> {
@@ -81,7 +81,87 @@ impl ReadRecords for MemoryCluster {
 impl ReadObjects for MemoryCluster {
     async fn answer(&self, read: &Read) -> Result<Answer, ClusterError> {
         let unread = || Answer::Failed("it isn't in the bundle".to_owned());
-        Ok(self.answers.get(&read.to_string()).cloned().unwrap_or_else(unread))
+        self.with(|state| {
+            let missing = || match read {
+                // What was made here since is all there is of its kind.
+                Read::Object { kind, .. } if kind.group == "coordination.k8s.io" => Answer::Absent,
+                _ => unread(),
+            };
+            state.answers.get(&read.to_string()).cloned().unwrap_or_else(missing)
+        })
+    }
+}
+
+#[async_trait]
+impl WriteObjects for MemoryCluster {
+    fn reading(&self) -> &dyn ReadObjects {
+        self
+    }
+
+    async fn create(&self, read: &Read, object: &Value) -> Result<Value, ClusterError> {
+        self.with(|state| match state.answers.get(&read.to_string()) {
+            Some(Answer::Found(_)) => Err(ClusterError::Conflict(read.words())),
+            _ => Ok(state.put(read, object)),
+        })?
+    }
+
+    async fn replace_object(&self, read: &Read, object: &Value) -> Result<Value, ClusterError> {
+        self.with(|state| match state.answers.get(&read.to_string()) {
+            Some(Answer::Found(stored)) if version(stored) == version(object) => Ok(state.put(read, object)),
+            Some(Answer::Found(_)) => Err(ClusterError::Conflict(read.words())),
+            _ => Err(ClusterError::Missing(read.words())),
+        })?
+    }
+
+    async fn apply(&self, read: &Read, object: &Value) -> Result<Value, ClusterError> {
+        self.with(|state| {
+            let mut merged = match state.answers.get(&read.to_string()) {
+                Some(Answer::Found(stored)) => stored.clone(),
+                _ => Value::Object(serde_json::Map::new()),
+            };
+            overlay(&mut merged, object);
+            state.put(read, &merged)
+        })
+    }
+
+    async fn delete_object(&self, read: &Read, guard: &Guard) -> Result<(), ClusterError> {
+        self.with(|state| match state.answers.get(&read.to_string()) {
+            Some(Answer::Found(stored)) if version(stored) == Some(&guard.version) => {
+                state.answers.insert(read.to_string(), Answer::Absent);
+                Ok(())
+            }
+            Some(Answer::Found(_)) => Err(ClusterError::Conflict(read.words())),
+            _ => Err(ClusterError::Missing(read.words())),
+        })?
+    }
+}
+
+fn version(object: &Value) -> Option<&str> {
+    object.pointer("/metadata/resourceVersion").and_then(Value::as_str)
+}
+
+/// Sets every field of one object in another.
+fn overlay(under: &mut Value, over: &Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                overlay(under.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over.clone(),
+    }
+}
+
+impl State {
+    fn put(&mut self, read: &Read, object: &Value) -> Value {
+        self.writes += 1;
+        let mut stored = object.clone();
+        if let Some(metadata) = stored.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("resourceVersion".into(), format!("w{}", self.writes).into());
+            metadata.entry("uid").or_insert_with(|| format!("u{}", self.writes).into());
+        }
+        self.answers.insert(read.to_string(), Answer::Found(stored.clone()));
+        stored
     }
 }
 
@@ -104,6 +184,33 @@ impl WriteRecords for MemoryCluster {
                 metadata.insert("resourceVersion".into(), stored.meta.guard.version.clone().into());
             }
             Ok(stored.meta.guard.clone())
+        })?
+    }
+
+    async fn create(&self, record: &StoredRecord) -> Result<Guard, ClusterError> {
+        let now = self.now;
+        self.with(|state| {
+            if state.records.iter().any(|stored| stored.meta.id == record.meta.id) {
+                return Err(ClusterError::Conflict(record.meta.id.to_string()));
+            }
+            state.writes += 1;
+            let mut stored = record.clone();
+            (stored.meta.created, stored.meta.written) = (Some(now), Some(now));
+            stored.meta.guard = Guard { uid: format!("u{}", state.writes), version: format!("w{}", state.writes) };
+            state.records.push(stored.clone());
+            Ok(stored.meta.guard)
+        })?
+    }
+
+    async fn delete(&self, id: &RecordId, guard: &Guard) -> Result<(), ClusterError> {
+        self.with(|state| {
+            let place = state.records.iter().position(|stored| stored.meta.id == *id);
+            let place = place.ok_or_else(|| ClusterError::Missing(id.to_string()))?;
+            if state.records.get(place).is_none_or(|stored| stored.meta.guard != *guard) {
+                return Err(ClusterError::Conflict(id.to_string()));
+            }
+            state.records.remove(place);
+            Ok(())
         })?
     }
 }

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use refloat_core::observe::{Answer, Read};
 use refloat_core::record::{Damage, Driver, Guard, Head, RecordId, RecordMeta, Status, StoredRecord};
 use refloat_core::rescue::Backup;
+use serde_json::Value;
 
 pub use backups::*;
 pub use connect::*;
@@ -63,12 +64,31 @@ pub trait ReadObjects: Send + Sync {
     async fn answer(&self, read: &Read) -> Result<Answer, ClusterError>;
 }
 
+/// Changes objects. Nothing is repeated by itself.
+#[async_trait]
+pub trait WriteObjects: ReadObjects {
+    /// The reading side alone.
+    fn reading(&self) -> &dyn ReadObjects;
+    /// Creates an object, in Helm's name, so that Helm takes it for its own; gives what was stored.
+    async fn create(&self, read: &Read, object: &Value) -> Result<Value, ClusterError>;
+    /// Replaces an object whole, if it still is of the version it holds; gives what was stored.
+    async fn replace_object(&self, read: &Read, object: &Value) -> Result<Value, ClusterError>;
+    /// Applies an object on the server's side, in Helm's name, without taking fields away from others; gives what was stored.
+    async fn apply(&self, read: &Read, object: &Value) -> Result<Value, ClusterError>;
+    /// Deletes an object in the background, if it still is this very one and of this version.
+    async fn delete_object(&self, read: &Read, guard: &Guard) -> Result<(), ClusterError>;
+}
+
 /// Changes Helm's records.
 #[async_trait]
 pub trait WriteRecords: ReadRecords {
     /// Replaces a record whole, if it still is what its guard says; gives the new guard. A lost race is
     /// [`ClusterError::Conflict`] and writes nothing.
     async fn replace(&self, record: &StoredRecord) -> Result<Guard, ClusterError>;
+    /// Stores a record that isn't there yet; gives its guard. One of the same key is [`ClusterError::Conflict`].
+    async fn create(&self, record: &StoredRecord) -> Result<Guard, ClusterError>;
+    /// Deletes a record, if it still is what the guard says.
+    async fn delete(&self, id: &RecordId, guard: &Guard) -> Result<(), ClusterError>;
 }
 
 /// Keeps backups where every machine finds them.

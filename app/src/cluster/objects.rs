@@ -7,9 +7,10 @@ use kube::Resource;
 use kube::api::ListParams;
 use kube::core::Request;
 use refloat_core::observe::{Answer, Read, trimmed};
+use refloat_core::record::Guard;
 use serde_json::{Value, json};
 
-use super::{ClusterError, Http, ReadObjects};
+use super::{ClusterError, Http, ReadObjects, WriteObjects};
 
 /// Aggregated discovery, of Kubernetes 1.30 and of 1.27 (apiserver `pkg/endpoints/discovery/aggregated`).
 const DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
@@ -56,7 +57,72 @@ impl ReadObjects for Http {
     }
 }
 
+/// The field manager under which Helm writes objects (Helm 4.3 `pkg/kube/client.go:getManagedFieldsManager`). What is written
+/// in its place has to be its own afterwards, or its next server-side apply would meet a conflict.
+const HELM: &str = "helm";
+
+#[async_trait]
+impl WriteObjects for Http {
+    fn reading(&self) -> &dyn ReadObjects {
+        self
+    }
+
+    async fn create(&self, read: &Read, object: &Value) -> Result<Value, ClusterError> {
+        let (collection, _) = parts(read)?;
+        self.send_object("POST", &format!("{collection}?fieldManager={HELM}"), JSON, object, read).await
+    }
+
+    async fn replace_object(&self, read: &Read, object: &Value) -> Result<Value, ClusterError> {
+        let (_, path) = parts(read)?;
+        self.send_object("PUT", &format!("{path}?fieldManager={HELM}"), JSON, object, read).await
+    }
+
+    async fn apply(&self, read: &Read, object: &Value) -> Result<Value, ClusterError> {
+        let (_, path) = parts(read)?;
+        let path = format!("{path}?fieldManager={HELM}&force=false&fieldValidation=Strict");
+        self.send_object("PATCH", &path, "application/apply-patch+yaml", object, read).await
+    }
+
+    async fn delete_object(&self, read: &Read, guard: &Guard) -> Result<(), ClusterError> {
+        let (_, path) = parts(read)?;
+        let options = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+            "preconditions": {"uid": guard.uid, "resourceVersion": guard.version}
+        });
+        self.send_object("DELETE", &path, JSON, &options, read).await.map(drop)
+    }
+}
+
+/// The path of an object's collection and its own.
+fn parts(read: &Read) -> Result<(String, String), ClusterError> {
+    let path = read.to_string();
+    let collection = path.rsplit_once('/').map(|(collection, _)| collection.to_owned());
+    match (read, collection) {
+        (Read::Object { .. }, Some(collection)) => Ok((collection, path)),
+        _ => Err(ClusterError::Decode(read.words())),
+    }
+}
+
 impl Http {
+    async fn send_object(
+        &self,
+        method: &str,
+        path: &str,
+        content: &str,
+        body: &Value,
+        read: &Read,
+    ) -> Result<Value, ClusterError> {
+        let what = read.words();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(http::header::CONTENT_TYPE, content)
+            .header(ACCEPT, JSON)
+            .body(body.to_string().into_bytes())
+            .map_err(|_| ClusterError::Decode(what.clone()))?;
+        self.write(request, &what).await
+    }
+
     /// A text, such as a log.
     async fn text(&self, request: http::Request<Vec<u8>>, what: &str) -> Result<Option<Value>, ClusterError> {
         let response = match self.send(request, what).await {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use refloat_core::record::{
-    Damage, Driver, Guard, Head, HeadReader, Progress, RecordId, RecordMeta, SYSTEM_LABELS, StoredRecord,
+    Damage, Driver, Guard, Head, HeadReader, Progress, RECORD_TYPE, RecordId, RecordMeta, SYSTEM_LABELS, StoredRecord,
 };
 use serde_json::{Value, json};
 use tokio_postgres::Row;
@@ -248,6 +248,51 @@ impl WriteRecords for SqlRecords {
         match self.link.once(statement, &values, &what).await {
             Ok(rows) if rows.is_empty() => Err(self.unwritten(record).await),
             Ok(rows) => Ok(Guard { uid: guard.uid.clone(), version: cell(rows.first(), 0, &what)? }),
+            Err(Fault::NoTable) => Err(ClusterError::Missing(what)),
+            Err(fault) => Err(fault.into_error(&what)),
+        }
+    }
+
+    /// Inserts what Helm's own create inserts, custom labels included, in one statement: all of it or nothing.
+    async fn create(&self, record: &StoredRecord) -> Result<Guard, ClusterError> {
+        let (id, what) = (&record.meta.id, record.meta.id.to_string());
+        let texts = ["body", "name", "status", "owner"].map(|field| record.object.get(field).and_then(Value::as_str));
+        let numbers = ["version", "createdAt"].map(|field| record.object.get(field).and_then(Value::as_i64));
+        let ([Some(body), Some(name), Some(status), Some(owner)], [Some(version), Some(created)]) = (texts, numbers)
+        else {
+            return Err(ClusterError::Decode(what));
+        };
+        let labels = serde_json::to_string(&record.meta.custom).map_err(|_| ClusterError::Decode(what.clone()))?;
+        let kind = RECORD_TYPE;
+        let texts: [&(dyn ToSql + Sync); 8] = [&id.key, &kind, &body, &name, &id.namespace, &status, &owner, &labels];
+        let mut values = texts.map(|text| (text, Type::TEXT)).to_vec();
+        values.extend([(&version as &(dyn ToSql + Sync), Type::INT8), (&created, Type::INT8)]);
+        let statement = "WITH made AS (INSERT INTO releases_v1 \
+             (key, type, body, name, namespace, version, status, owner, createdat, modifiedat) \
+             VALUES ($1, $2, $3, $4, $5, $9, $6, $7, $10, 0) RETURNING xmin::text AS xmin, createdat::text AS uid), \
+             labelled AS (INSERT INTO custom_labels_v1 (releasekey, releasenamespace, key, value) \
+             SELECT $1, $5, label.key, label.value FROM json_each_text($8::json) AS label) SELECT xmin, uid FROM made";
+        match self.link.once(statement, &values, &what).await {
+            Ok(rows) => {
+                let row = rows.first().ok_or_else(|| ClusterError::Decode(what.clone()))?;
+                guard(row, &what)
+            }
+            Err(Fault::NoTable) => Err(ClusterError::Missing(what)),
+            Err(fault) => Err(fault.into_error(&what)),
+        }
+    }
+
+    async fn delete(&self, id: &RecordId, guard: &Guard) -> Result<(), ClusterError> {
+        let what = id.to_string();
+        let texts: [&(dyn ToSql + Sync); 4] = [&id.key, &id.namespace, &guard.version, &guard.uid];
+        let values = texts.map(|text| (text, Type::TEXT)).to_vec();
+        let statement = "WITH gone AS (DELETE FROM releases_v1 WHERE key = $1 AND namespace = $2 AND xmin::text = $3 \
+             AND createdat::text = $4 RETURNING key), \
+             labels AS (DELETE FROM custom_labels_v1 USING gone WHERE releasekey = $1 AND releasenamespace = $2) \
+             SELECT key FROM gone";
+        match self.link.once(statement, &values, &what).await {
+            Ok(rows) if rows.is_empty() => Err(ClusterError::Conflict(what)),
+            Ok(_) => Ok(()),
             Err(Fault::NoTable) => Err(ClusterError::Missing(what)),
             Err(fault) => Err(fault.into_error(&what)),
         }

@@ -9,7 +9,7 @@ use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use prost::Message;
 use prost::bytes::Bytes;
-use refloat_core::record::ObjectMeta;
+use refloat_core::record::{CREATED, ObjectMeta, created};
 
 /// What every protobuf answer begins with.
 const MAGIC: &[u8] = b"k8s\0";
@@ -66,6 +66,8 @@ struct Metadata {
     created: Option<Time>,
     #[prost(btree_map = "string, string", tag = "11")]
     labels: BTreeMap<String, String>,
+    #[prost(btree_map = "string, string", tag = "12")]
+    annotations: BTreeMap<String, String>,
     #[prost(message, repeated, tag = "17")]
     managed: Vec<Managed>,
 }
@@ -90,7 +92,7 @@ impl From<Metadata> for ObjectMeta {
             namespace: metadata.namespace,
             uid: metadata.uid,
             resource_version: metadata.resource_version,
-            created: at(metadata.created),
+            created: created(metadata.annotations.get(CREATED), at(metadata.created)),
             labels: metadata.labels,
             written: metadata.managed.into_iter().filter_map(|entry| at(entry.time)).max(),
         }

@@ -98,6 +98,12 @@ impl<'a> Object<'a> {
         verdicts.iter().all(|verdict| verdict.is_ready()).then_some(true)
     }
 
+    /// Whether the Helm that applies it would call it ready: Helm 4 on the server's side, Helm 3 on the client's.
+    pub fn is_ready_for(&self, server_side: bool) -> bool {
+        let Some(readiness) = self.readiness.as_ref() else { return false };
+        if server_side { readiness.helm4.is_ready() } else { readiness.helm3.is_ready() }
+    }
+
     /// Whether a Helm that was told to wait for jobs would still wait for it, or may.
     pub fn waits_for_job(&self) -> bool {
         let verdicts = self.readiness.as_ref().map(|readiness| [&readiness.helm3_for_jobs, &readiness.helm4_for_jobs]);

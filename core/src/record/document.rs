@@ -167,6 +167,20 @@ impl Document {
         Self::parse(text.into_bytes())
     }
 
+    /// Gives the document with its revision replaced, wherever it is written.
+    pub fn with_version(&self, version: u64) -> Result<Self, Damage> {
+        let release = Object::parse(&self.text)?;
+        let places: Vec<_> = release.members.iter().filter(|member| member.is("version")).collect();
+        let mut text = self.text.clone();
+        for member in places.iter().rev() {
+            text.replace_range(place(&self.text, member.value), &version.to_string());
+        }
+        match places.is_empty() {
+            true => Err(Damage::BadField { path: "version" }),
+            false => Self::parse(text.into_bytes()),
+        }
+    }
+
     fn value(&self, field: Field) -> Option<String> {
         let texts = self.info.iter().rev().filter(|place| place.field == field);
         let mut values = texts.filter_map(|place| unquote(self.text.get(place.value.clone())?));

@@ -6,13 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
     DEFAULT_LIMIT, Damage, Document, Driver, Guard, Head, HeadReader, InfoEdit, Progress, RecordId, RecordMeta,
-    SYSTEM_LABELS, decode, encode,
+    RECORD_TYPE, SYSTEM_LABELS, decode, encode, key_of,
 };
 
 /// What Kubernetes allows the values of one Secret or ConfigMap to sum up to, in bytes
@@ -115,6 +115,64 @@ impl StoredRecord {
         Ok(changed)
     }
 
+    /// Gives the same record so that nothing but its labels and the server can change it any more: a Helm that wakes up
+    /// can't write it (Kubernetes 1.35 `pkg/apis/core/validation/validation.go:ValidateSecretUpdate`). Rows can't be sealed.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        if let (true, Some(object)) = (self.meta.id.driver != Driver::Sql, self.object.as_object_mut()) {
+            object.insert("immutable".to_owned(), true.into());
+        }
+        self
+    }
+
+    /// Gives a new record made of this one, as a rollback does it: another number, `info` edited, Helm's labels in line, custom labels kept
+    /// (Helm 4.3 `pkg/action/rollback.go:prepareRollback`). It has no guard, as it isn't stored.
+    pub fn as_revision(&self, revision: u64, edit: &InfoEdit, now: Timestamp) -> Result<Self, EditError> {
+        let document = self.document()?.with_version(revision)?.edit(edit)?;
+        let inner = encode(document.bytes());
+        if self.meta.id.driver != Driver::Sql && inner.len() > MAX_STORED {
+            return Err(EditError::TooBig { size: inner.len() });
+        }
+        let release = self.meta.release().ok_or(EditError::Malformed("release name"))?;
+        let mut made = self.clone();
+        made.meta.id.key = key_of(release, revision);
+        made.meta.guard = Guard { uid: String::new(), version: String::new() };
+        made.meta.revision = Some(revision.to_string());
+        (made.meta.created, made.meta.written) = (None, None);
+        if let Some(status) = edit.status {
+            made.meta.status = Some(status.as_str().to_owned());
+        }
+        let status = made.meta.status.clone().ok_or(EditError::Malformed("status"))?;
+        if made.meta.id.driver == Driver::Sql {
+            let row = made.object.as_object_mut().ok_or(EditError::Malformed("row"))?;
+            row.insert("key".to_owned(), made.meta.id.key.clone().into());
+            row.insert("body".to_owned(), inner.into());
+            row.insert("version".to_owned(), revision.into());
+            row.insert("status".to_owned(), status.into());
+            row.insert("createdAt".to_owned(), now.as_second().into());
+            row.insert("modifiedAt".to_owned(), 0.into());
+            return Ok(made);
+        }
+        let mut labels: Map<String, Value> = self.meta.custom.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
+        labels.retain(|key, _| !SYSTEM_LABELS.contains(&key.as_str()));
+        for (key, value) in [("name", release), ("owner", "helm"), ("status", &status), ("version", &revision.to_string())] {
+            labels.insert(key.to_owned(), value.into());
+        }
+        labels.insert("createdAt".to_owned(), now.as_second().to_string().into());
+        let text = if made.meta.id.driver == Driver::Secret { STANDARD.encode(&inner) } else { inner };
+        let kind = made.meta.id.driver.kind();
+        made.object = json!({
+            "apiVersion": "v1",
+            "kind": kind,
+            "metadata": {"name": made.meta.id.key, "namespace": made.meta.id.namespace, "labels": labels},
+            "data": {"release": text},
+        });
+        if let (Driver::Secret, Some(object)) = (made.meta.id.driver, made.object.as_object_mut()) {
+            object.insert("type".to_owned(), RECORD_TYPE.into());
+        }
+        Ok(made)
+    }
+
     /// A digest of what undo must find as a fix left it: payload text and every label, in hex.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
@@ -191,7 +249,17 @@ struct JsonMeta {
     resource_version: String,
     creation_timestamp: Option<Timestamp>,
     labels: Option<BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
     managed_fields: Option<Vec<ManagedFields>>,
+}
+
+/// When a record was created that an undo had to store anew, as a sealed one can't be changed: what the record tells of is as
+/// old as that.
+pub const CREATED: &str = "refloat.dev/created";
+
+/// The time of creation: the one that an undo noted, or the server's.
+pub fn created(annotation: Option<&String>, server: Option<Timestamp>) -> Option<Timestamp> {
+    annotation.and_then(|noted| noted.parse().ok()).or(server)
 }
 
 #[derive(Deserialize)]
@@ -206,7 +274,7 @@ impl From<JsonMeta> for ObjectMeta {
             namespace: meta.namespace,
             uid: meta.uid,
             resource_version: meta.resource_version,
-            created: meta.creation_timestamp,
+            created: created(meta.annotations.as_ref().and_then(|all| all.get(CREATED)), meta.creation_timestamp),
             labels: meta.labels.into_iter().flatten().collect(),
             written: meta.managed_fields.into_iter().flatten().filter_map(|entry| entry.time).max(),
         }

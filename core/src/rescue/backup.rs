@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::observe::{Kind, Read};
 use crate::record::StoredRecord;
 
 /// The format's version. Readers refuse any other.
@@ -35,6 +37,87 @@ pub struct Backup {
     pub wrote: String,
     /// The record as it was.
     pub record: StoredRecord,
+    /// Other records that the fix changes or deletes, as they were; if missing, there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<StoredRecord>,
+    /// Objects that the fix may create, change or delete; if missing, it touches none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectBackup>,
+}
+
+/// An object before a fix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectBackup {
+    /// Its API version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// The kind's resource, such as `deployments`.
+    pub resource: String,
+    /// Its namespace; empty for what lives in none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// As it was; `None` if it wasn't there.
+    pub before: Option<Value>,
+}
+
+impl ObjectBackup {
+    /// Takes an object's read and the object; `None` if the read is of something else.
+    pub fn new(read: &Read, before: Option<Value>) -> Option<Self> {
+        let Read::Object { kind, namespace, name } = read else { return None };
+        Some(Self {
+            api_version: kind.api_version(),
+            kind: kind.kind.clone(),
+            resource: kind.resource.clone(),
+            namespace: namespace.clone(),
+            name: name.clone(),
+            before,
+        })
+    }
+
+    /// Where the object is read.
+    pub fn read(&self) -> Read {
+        let kind = Kind::known(&self.api_version, &self.kind, &self.resource, !self.namespace.is_empty());
+        Read::object(&kind, &self.namespace, &self.name)
+    }
+
+    /// The object as it is to be sent to be as it was: without what the server sets.
+    pub fn restored(&self) -> Option<Value> {
+        let mut object = self.before.clone()?;
+        let members = object.as_object_mut()?;
+        members.remove("status");
+        let metadata = members.get_mut("metadata")?.as_object_mut()?;
+        for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"] {
+            metadata.remove(field);
+        }
+        bare(&self.kind, &mut object);
+        Some(object)
+    }
+}
+
+/// Takes away what ties an object to what is gone with it: a Job to its pods, a claim to its volume.
+fn bare(kind: &str, object: &mut Value) {
+    let mut remove = |pointer: &str, fields: &[&str]| {
+        if let Some(members) = object.pointer_mut(pointer).and_then(Value::as_object_mut) {
+            fields.iter().for_each(|field| drop(members.remove(*field)));
+        }
+    };
+    let job = ["controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"];
+    match kind {
+        "Job" => {
+            remove("/spec", &["selector"]);
+            remove("/spec/template/metadata/labels", &job);
+            remove("/metadata/labels", &job);
+        }
+        "PersistentVolumeClaim" => {
+            remove("/spec", &["volumeName"]);
+            let bound = ["pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"];
+            remove("/metadata/annotations", &bound);
+        }
+        _ => {}
+    }
 }
 
 /// Takes what makes a fix unique (the record's guard and the server's time); gives its id: eight hex digits, short enough to type.

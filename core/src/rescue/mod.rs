@@ -1,52 +1,22 @@
-//! Rescue: what a fix would write, what is kept so that it can be taken back, and when it must not be done.
+//! Rescue: what is kept of a fix so that it can be taken back, and how that is done.
 //!
-//! Takes records as read; gives the record to write, the backup to store first, or a [`Refusal`]. Writes nothing itself.
+//! Takes records as read; gives the writes that take a fix back, or a [`Refusal`]. Writes nothing itself.
 
 mod backup;
 mod quiet;
 mod undo;
-mod unlock;
 
 pub use backup::*;
 pub use quiet::*;
 pub use undo::*;
-pub use unlock::*;
 
 use thiserror::Error;
 
-use crate::record::{Damage, EditError, Status};
+
 
 /// Why a fix or an undo isn't done. Nothing has been written when one is given.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// There is nothing to unlock.
-    #[error("revision {revision} is {status}, not pending: Helm isn't locked out")]
-    NotPending {
-        /// The newest revision.
-        revision: u64,
-        /// Its payload's status.
-        status: Status,
-    },
-    /// The payload can't be edited, so it can't be unlocked either.
-    #[error("revision {revision}: {error}")]
-    NotEditable {
-        /// The newest revision.
-        revision: u64,
-        /// Why.
-        error: EditError,
-    },
-    /// The payload's status isn't one of Helm's.
-    #[error("revision {revision} has a status that Helm doesn't know")]
-    StrangeStatus {
-        /// The newest revision.
-        revision: u64,
-    },
-    /// The API server would refuse the write.
-    #[error("the record of revision {revision} is immutable: someone sealed it, and its data can't be changed")]
-    Sealed {
-        /// The newest revision.
-        revision: u64,
-    },
     /// Someone writes the release's records.
     #[error("the release's records changed while being watched: {0}; Helm or another tool is at work")]
     Moved(String),
@@ -71,10 +41,4 @@ pub enum Refusal {
         /// The status it had before.
         status: String,
     },
-}
-
-impl Refusal {
-    pub(crate) fn damaged(revision: u64, damage: Damage) -> Self {
-        Self::NotEditable { revision, error: damage.into() }
-    }
 }

@@ -1,30 +1,95 @@
-//! Undo: put a record back as it was before a fix, byte for byte, unless anyone has touched it since.
+//! Undo: put records back as they were before a fix, byte for byte, unless anyone has touched them since.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Backup, Refusal};
-use crate::inventory::History;
-use crate::record::{RecordMeta, StoredRecord};
+use crate::record::{CREATED, Guard, RecordId, StoredRecord};
 
-/// Takes the backup, the record as it is now and the release's history; gives the record to write, guarded by what is there.
-pub fn undo(backup: &Backup, current: Option<&StoredRecord>, history: &History) -> Result<StoredRecord, Refusal> {
-    let current = current.ok_or(Refusal::Gone)?;
-    if current.meta.guard.uid != backup.record.meta.guard.uid {
-        return Err(Refusal::Gone);
+/// A write that takes a fix back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UndoStep {
+    /// Writes a record over what is there.
+    Replace(StoredRecord),
+    /// Stores a record that is gone, or that was sealed and so had to go first.
+    Create(StoredRecord),
+    /// Deletes a record: one that the fix stored, or one that it sealed.
+    Delete {
+        /// Which.
+        id: RecordId,
+        /// As it is.
+        guard: Guard,
+    },
+}
+
+/// Takes the backup and every record of the release as it is now; gives the writes, guarded by what is there. An undo that was killed on
+/// its way is planned anew from what it has come to.
+pub fn undo(backup: &Backup, current: &[StoredRecord]) -> Result<Vec<UndoStep>, Refusal> {
+    let find = |record: &StoredRecord| current.iter().find(|found| found.meta.id == record.meta.id);
+    let revision = |record: &StoredRecord| record.meta.revision().unwrap_or_default();
+    let mut steps = Vec::new();
+    // A rollback stored a revision of its own; anything newer than that is somebody else's.
+    let own = if backup.action == "rollback" { backup.revision + 1 } else { backup.revision };
+    if let Some(newer) = current.iter().map(revision).filter(|newer| *newer > own).max() {
+        return Err(Refusal::Overtaken { newest: newer, revision: backup.revision, status: backup.status.clone() });
     }
-    if current.digest() == backup.record.digest() {
-        return Err(Refusal::AsBefore);
+    match find(&backup.record) {
+        // An uninstall takes the record away; a fix that keeps it can't have.
+        None if !backup.wrote.is_empty() => return Err(Refusal::Gone),
+        Some(found) if found.meta.guard.uid != backup.record.meta.guard.uid && found.digest() != backup.record.digest() => {
+            return Err(Refusal::Gone);
+        }
+        Some(found) if ours(backup, found).is_none() => return Err(Refusal::ChangedSince),
+        _ => {}
     }
-    if current.digest() != backup.wrote {
-        return Err(Refusal::ChangedSince);
+    for made in current.iter().filter(|record| revision(record) > backup.revision) {
+        steps.push(UndoStep::Delete { id: made.meta.id.clone(), guard: made.meta.guard.clone() });
     }
-    if let Some(newest) = history.newest().and_then(RecordMeta::revision).filter(|newest| *newest > backup.revision) {
-        return Err(Refusal::Overtaken { newest, revision: backup.revision, status: backup.status.clone() });
+    for record in backup.others.iter().chain([&backup.record]) {
+        match find(record) {
+            None => steps.push(UndoStep::Create(fresh(record))),
+            Some(found) if found.digest() == record.digest() && found.is_immutable() == record.is_immutable() => {}
+            Some(found) if found.is_immutable() && !record.is_immutable() => {
+                steps.push(UndoStep::Delete { id: found.meta.id.clone(), guard: found.meta.guard.clone() });
+                steps.push(UndoStep::Create(fresh(record)));
+            }
+            Some(found) => steps.push(UndoStep::Replace(guarded(record, &found.meta.guard))),
+        }
     }
-    let mut restored = backup.record.clone();
-    restored.meta.guard = current.meta.guard.clone();
+    if steps.is_empty() && backup.objects.is_empty() { Err(Refusal::AsBefore) } else { Ok(steps) }
+}
+
+/// Whether a record is as the fix found it or as it left it. What it wrote into a sealed record's description isn't known beforehand,
+/// but nobody else can have written it.
+fn ours(backup: &Backup, found: &StoredRecord) -> Option<()> {
+    let known = found.digest() == backup.record.digest() || found.digest() == backup.wrote || found.is_immutable();
+    // On its way an uninstall marks the record, and a rollback seals it.
+    let marked = found.document().ok().and_then(|document| document.description());
+    let on_the_way = marked.is_some_and(|text| text.contains(&backup.id) || text.starts_with("Deletion in progress"));
+    (known || on_the_way).then_some(())
+}
+
+/// A record as it is stored anew: without what the server sets, and with a note of how old it is.
+fn fresh(record: &StoredRecord) -> StoredRecord {
+    let mut fresh = record.clone();
+    if let Some(metadata) = fresh.object.get_mut("metadata").and_then(Value::as_object_mut) {
+        if let Some(created) = record.meta.created {
+            let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+            if let Some(annotations) = annotations.as_object_mut() {
+                annotations.insert(CREATED.to_owned(), created.to_string().into());
+            }
+        }
+        for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields"] {
+            metadata.remove(field);
+        }
+    }
+    fresh
+}
+
+fn guarded(record: &StoredRecord, guard: &Guard) -> StoredRecord {
+    let mut restored = record.clone();
+    restored.meta.guard = guard.clone();
     if let Some(metadata) = restored.object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert("resourceVersion".into(), current.meta.guard.version.clone().into());
+        metadata.insert("resourceVersion".into(), guard.version.clone().into());
     }
-    Ok(restored)
+    restored
 }

@@ -1,0 +1,123 @@
+//! `refloat plan`: the ways out, the recommended first.
+
+use clap::Args;
+use refloat_core::plan::{EffectKind, WayOut, plan as rank};
+use refloat_core::report::one_line;
+
+use super::open;
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::fix::{judge, look};
+use crate::output::{BAD, Format, LITERAL, STRONG, Ui, paint, wrapped};
+use crate::settings::Connection;
+use crate::source::Source;
+
+/// Flags of `plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  refloat plan cart -n shop             the ways out, the recommended first
+  refloat plan cart -n shop -o wide     with the ways that aren't open, and the same by hand
+  refloat plan cart -n shop -o json     for scripts")]
+pub struct PlanArgs {
+    /// Name of the release
+    release: String,
+    /// Output format: table, wide, json, yaml or name
+    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
+    output: Format,
+}
+
+/// Runs the command.
+pub async fn run(args: &PlanArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
+    let source = open(connection).await?;
+    plan(&source, args, ui).await
+}
+
+/// Ranks the ways out of a source's release.
+pub(super) async fn plan(source: &Source, args: &PlanArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    let looked = ui.during("reading the release and its objects", look(source, &args.release)).await?;
+    ui.notes(&looked.gathered.notes)?;
+    let judged = judge(&looked.seen);
+    let plan = rank(&judged.situation());
+    let open = plan.options.iter().filter(|option| option.applicable);
+    match args.output {
+        Format::Json | Format::Yaml => ui.data(args.output, &plan)?,
+        Format::Name => open.into_iter().try_for_each(|option| ui.line(option.id))?,
+        Format::Table | Format::Wide => {
+            let all = args.output == Format::Wide;
+            ui.line(format!("{}/{}: {}", plan.namespace, plan.release, one_line(&plan.summary)))?;
+            if open.clone().next().is_none() {
+                ui.line("no way out is needed or open")?;
+            }
+            for (place, option) in open.enumerate() {
+                way(place + 1, option, &plan.release, &plan.namespace, all, ui)?;
+            }
+            if all {
+                ui.line("")?;
+                for option in plan.options.iter().filter(|option| !option.applicable) {
+                    ui.line(wrapped(&format!("not open: {}: {}", option.id, one_line(&option.why)), 2, ui.width))?;
+                }
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn way(place: usize, option: &WayOut, release: &str, namespace: &str, all: bool, ui: &mut Ui) -> Result<(), Failure> {
+    let destructive = if option.destructive { format!("  {}", paint(BAD, "DESTRUCTIVE")) } else { String::new() };
+    ui.line("")?;
+    let head = format!("{place}. {}{destructive}  {}", paint(STRONG, option.id), one_line(&option.why));
+    ui.line(wrapped(&head, 3, ui.width))?;
+    let width = ui.width;
+    let mut item = |name: &str, text: &str| ui.line(format!("   {name:<9}{}", wrapped(&one_line(text), 12, width)));
+    for loss in &option.losses {
+        item("LOSES", loss)?;
+    }
+    for condition in &option.preconditions {
+        let met = match condition.met {
+            Some(true) => "yes",
+            Some(false) => "NO",
+            None => "not known",
+        };
+        item("needs", &format!("{}: {met}", condition.what))?;
+    }
+    for step in &option.steps {
+        item("does", step)?;
+    }
+    let shown = option
+        .effects
+        .iter()
+        .filter(|effect| all || !matches!(effect.effect, EffectKind::Unchanged | EffectKind::Gone));
+    for effect in shown {
+        let note = if effect.note.is_empty() { String::new() } else { format!(" ({})", effect.note) };
+        item(effect_word(effect.effect), &format!("{}{note}", effect.object))?;
+    }
+    item("risk", option.risk)?;
+    item("then", &option.then)?;
+    if !option.undo.is_empty() {
+        item("undo", &option.undo)?;
+    }
+    if all {
+        for line in &option.by_hand {
+            item("by hand", line)?;
+        }
+    }
+    let typed = match option.id {
+        refloat_core::plan::Way::Wait => format!("refloat diagnose {release} -n {namespace}"),
+        way => format!("refloat fix {release} -n {namespace} --with {way}"),
+    };
+    ui.line(format!("   type     {}", paint(LITERAL, typed)))
+}
+
+/// What happens to an object, in a word.
+pub(super) fn effect_word(effect: EffectKind) -> &'static str {
+    match effect {
+        EffectKind::Created => "creates",
+        EffectKind::Changed => "changes",
+        EffectKind::Unchanged => "keeps",
+        EffectKind::Deleted => "deletes",
+        EffectKind::Gone => "is gone",
+        EffectKind::Run => "runs",
+        EffectKind::Unknown => "unknown",
+    }
+}

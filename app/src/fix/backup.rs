@@ -1,0 +1,93 @@
+//! The backup before the first write: the records and every object that the work may change or delete.
+
+use std::path::PathBuf;
+
+use refloat_core::observe::Observation;
+use refloat_core::plan::{RecordStep, Work};
+use refloat_core::record::StoredRecord;
+use refloat_core::rescue::{BACKUP_VERSION, Backup, ObjectBackup};
+
+use super::Fixer;
+use super::objects::stopped;
+use crate::backup_file;
+use crate::cluster::ClusterError;
+use crate::error::Failure;
+use crate::source::Source;
+
+impl Fixer<'_> {
+    /// Stores it in a file and in the cluster; gives the file, or nothing if an earlier run of this fix did.
+    pub(super) async fn back_up(
+        &mut self,
+        source: &Source,
+        seen: &Observation,
+        work: &Work,
+        primary: StoredRecord,
+    ) -> Result<Option<PathBuf>, Failure> {
+        if self.lock.journal.backed_up {
+            return Ok(None);
+        }
+        let mut others = Vec::new();
+        for revision in touched(work) {
+            let Some(meta) = self.known.get(&revision).filter(|meta| meta.id != primary.meta.id) else { continue };
+            others.extend(self.records.get(&meta.id).await?);
+        }
+        let mut objects = Vec::new();
+        // A hook's object isn't put back: that would run it again.
+        let removed = work.remove.iter().filter(|removed| removed.marked).map(|removed| &removed.read);
+        let reads = work.apply.iter().map(|applied| &applied.read).chain(removed);
+        for read in reads {
+            objects.extend(ObjectBackup::new(read, super::objects::live(self.objects, read).await?));
+        }
+        let backup = Backup {
+            api_version: BACKUP_VERSION.to_owned(),
+            kind: "RecordBackup".to_owned(),
+            id: self.lock.journal.fix.clone(),
+            action: work.way.to_string(),
+            release: self.id.name.clone(),
+            revision: primary.meta.revision().unwrap_or_default(),
+            status: seen.newest().map_or_else(|| "unknown".to_owned(), |newest| newest.opened.status.clone()),
+            taken_at: self.lock.journal.began,
+            by: self.lock.journal.by.clone(),
+            wrote: wrote(work, &primary),
+            record: primary,
+            others,
+            objects,
+        };
+        let file = backup_file::save(self.options.backup_dir.as_ref(), &backup)?;
+        match source.backups.store(&self.id.namespace, &backup).await {
+            // An earlier run stored it and was killed before it could note that.
+            Ok(()) | Err(ClusterError::Conflict(_)) => {}
+            Err(error) => return Err(stopped("the copy of the backup in the cluster", "stored", error)),
+        }
+        self.lock.journal.backed_up = true;
+        self.note("the backup is stored").await?;
+        Ok(Some(file))
+    }
+}
+
+/// The revisions whose records are changed or deleted.
+fn touched(work: &Work) -> Vec<u64> {
+    let revision = |step: &RecordStep| match step {
+        RecordStep::Edit { revision, .. } | RecordStep::Delete { revision } => Some(*revision),
+        RecordStep::Create { .. } => None,
+    };
+    let mut revisions: Vec<u64> = work.first.iter().chain(&work.last).filter_map(revision).collect();
+    revisions.sort_unstable();
+    revisions.dedup();
+    revisions
+}
+
+/// The digest of the newest record as the fix leaves it; empty if it doesn't keep it.
+fn wrote(work: &Work, primary: &StoredRecord) -> String {
+    let mut record = Some(primary.clone());
+    for step in work.first.iter().chain(&work.last) {
+        match step {
+            RecordStep::Edit { revision, edit, .. } if primary.meta.revision() == Some(*revision) => {
+                record = record.and_then(|record| record.edited(edit).ok());
+            }
+            RecordStep::Delete { revision } if primary.meta.revision() == Some(*revision) => record = None,
+            _ => {}
+        }
+    }
+    record.map(|record| record.digest()).unwrap_or_default()
+}

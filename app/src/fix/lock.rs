@@ -1,0 +1,191 @@
+//! One fixer per release: a Lease in the release's namespace, by the server's clock. It carries the journal, so whoever comes after a
+//! fixer that was killed knows what it was about, from any machine.
+
+use jiff::{SignedDuration, Timestamp};
+use refloat_core::inventory::ReleaseId;
+use refloat_core::observe::{Answer, Kind, Read};
+use refloat_core::plan::Way;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::cluster::{ClusterError, WriteObjects};
+use crate::error::Failure;
+use crate::exit::Exit;
+
+/// How long a lock holds without being renewed.
+const HOLDS: SignedDuration = SignedDuration::from_secs(30);
+/// How old a lock may get before it is renewed: often enough that one slow request doesn't lose it.
+const RENEW_AFTER: SignedDuration = SignedDuration::from_secs(8);
+const JOURNAL: &str = "refloat.dev/journal";
+const RELEASE: &str = "refloat.dev/release";
+
+/// What a fix is about and how far it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Journal {
+    /// The fix's id, which is its backup's, too.
+    pub fix: String,
+    /// The way out that it takes.
+    pub way: Way,
+    /// Who began it.
+    pub by: String,
+    /// When, by the server's clock.
+    pub began: Timestamp,
+    /// Whether the backup is stored.
+    pub backed_up: bool,
+    /// Hooks that this fix saw succeed: their objects may be gone since.
+    pub hooks_done: Vec<String>,
+    /// What is being done.
+    pub doing: String,
+}
+
+/// The lock, held.
+pub struct Lock<'a> {
+    objects: &'a dyn WriteObjects,
+    read: Read,
+    lease: Value,
+    holder: String,
+    /// The journal, as last written.
+    pub journal: Journal,
+}
+
+/// Where a release's lock is.
+pub fn place(id: &ReleaseId) -> Read {
+    let kind = Kind::known("coordination.k8s.io/v1", "Lease", "leases", true);
+    Read::object(&kind, &id.namespace, &format!("refloat.{}", id.name))
+}
+
+/// What a lock says.
+pub struct Held {
+    /// Who has it.
+    pub holder: String,
+    /// What it is about.
+    pub journal: Journal,
+    /// Whether whoever has it still renews it.
+    pub alive: bool,
+    lease: Value,
+}
+
+/// Reads a release's lock; `None` if there is none. One without a journal isn't ours, and an error.
+pub async fn held(objects: &dyn WriteObjects, id: &ReleaseId, now: Timestamp) -> Result<Option<Held>, Failure> {
+    let read = place(id);
+    let lease = match objects.answer(&read).await? {
+        Answer::Found(lease) => lease,
+        Answer::Absent => return Ok(None),
+        Answer::Forbidden(why) => return Err(ClusterError::Forbidden(why).into()),
+        Answer::Failed(why) => return Err(Failure::new(Exit::Access, "the release's lock can't be read").because(why)),
+    };
+    let text = |pointer: &str| lease.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let journal = lease.pointer("/metadata/annotations").and_then(|all| all.get(JOURNAL)).and_then(Value::as_str);
+    let journal = journal.and_then(|journal| serde_json::from_str(journal).ok()).ok_or_else(|| {
+        Failure::new(Exit::Refused, format!("{} isn't a lock of this refloat's, and stands in its place", read.words()))
+            .hint("look at it, and delete it if nobody needs it")
+    })?;
+    let renewed: Option<Timestamp> = text("/spec/renewTime").parse().ok();
+    let holder = text("/spec/holderIdentity");
+    let fresh = renewed.is_some_and(|renewed| now.duration_since(renewed) < HOLDS);
+    let alive = fresh && !holder.is_empty() && !is_dead_here(&holder);
+    Ok(Some(Held { holder, journal, alive, lease }))
+}
+
+/// Whether the holder is a process of this machine that has ended.
+fn is_dead_here(holder: &str) -> bool {
+    let Some((who, pid)) = holder.rsplit_once('#') else { return false };
+    let same = crate::settings::whoami() == who;
+    let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw);
+    same && pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_err())
+}
+
+impl<'a> Lock<'a> {
+    /// Takes the lock, a dead fixer's if there is one: its journal is gone on with.
+    pub async fn take(
+        objects: &'a dyn WriteObjects,
+        id: &ReleaseId,
+        who: &str,
+        now: Timestamp,
+        journal: Journal,
+        before: Option<Held>,
+    ) -> Result<Self, Failure> {
+        let holder = format!("{who}#{}", std::process::id());
+        let read = place(id);
+        let raced = |error| match error {
+            ClusterError::Conflict(_) => {
+                Failure::new(Exit::Refused, format!("another refloat began to fix {id} just now"))
+                    .hint("wait for it, and look again")
+            }
+            other => Failure::from(other),
+        };
+        let (lease, journal) = match before {
+            None => {
+                let lease = written(None, id, &holder, now, &journal);
+                (objects.create(&read, &lease).await.map_err(raced)?, journal)
+            }
+            Some(held) if held.alive => {
+                return Err(Failure::new(
+                    Exit::Refused,
+                    format!("{} is fixing {id} right now ({})", held.holder, held.journal.way),
+                )
+                .hint("wait for it, and look again"));
+            }
+            Some(held) => {
+                let lease = written(Some(&held.lease), id, &holder, now, &held.journal);
+                (objects.replace_object(&read, &lease).await.map_err(raced)?, held.journal)
+            }
+        };
+        Ok(Self { objects, read, lease, holder, journal })
+    }
+
+    /// Writes the journal down, and with it renews the lock.
+    pub async fn note(&mut self, id: &ReleaseId, now: Timestamp) -> Result<(), Failure> {
+        let lease = written(Some(&self.lease), id, &self.holder, now, &self.journal);
+        let lost = |error| match error {
+            ClusterError::Conflict(_) | ClusterError::Missing(_) => {
+                Failure::new(Exit::Changed, "another refloat took the lock over; this one stops")
+            }
+            other => Failure::from(other),
+        };
+        self.lease = self.objects.replace_object(&self.read, &lease).await.map_err(lost)?;
+        Ok(())
+    }
+
+    /// Renews the lock if it is getting old.
+    pub async fn renew(&mut self, id: &ReleaseId, now: Timestamp) -> Result<(), Failure> {
+        let renewed = self.lease.pointer("/spec/renewTime").and_then(Value::as_str).and_then(|time| time.parse().ok());
+        let old = renewed.is_none_or(|renewed: Timestamp| now.duration_since(renewed) >= RENEW_AFTER);
+        if old { self.note(id, now).await } else { Ok(()) }
+    }
+
+    /// Gives the lock back: nothing is left to be done.
+    pub async fn release(self) -> Result<(), Failure> {
+        let text = |pointer: &str| self.lease.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let guard =
+            refloat_core::record::Guard { uid: text("/metadata/uid"), version: text("/metadata/resourceVersion") };
+        match self.objects.delete_object(&self.read, &guard).await {
+            Ok(()) | Err(ClusterError::Missing(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn written(lease: Option<&Value>, id: &ReleaseId, holder: &str, now: Timestamp, journal: &Journal) -> Value {
+    let micros = now.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+    let journal = serde_json::to_string(journal).unwrap_or_default();
+    let mut made = json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": format!("refloat.{}", id.name),
+            "namespace": id.namespace,
+            "labels": {"app.kubernetes.io/managed-by": "refloat"},
+            "annotations": {JOURNAL: journal, RELEASE: id.name},
+        },
+        "spec": {"holderIdentity": holder, "leaseDurationSeconds": HOLDS.as_secs(), "renewTime": micros, "acquireTime": micros},
+    });
+    for field in ["uid", "resourceVersion"] {
+        let kept = lease.and_then(|lease| lease.pointer(&format!("/metadata/{field}"))).cloned();
+        if let (Some(kept), Some(metadata)) = (kept, made.get_mut("metadata").and_then(Value::as_object_mut)) {
+            metadata.insert(field.to_owned(), kept);
+        }
+    }
+    made
+}

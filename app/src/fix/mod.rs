@@ -1,0 +1,328 @@
+//! Fixing: lock, back up, carry a way's work out part by part, watch once more, verify, unlock. What is done is decided by
+//! `refloat_core::plan`; every part can be done again without harm, so a fix that was killed is simply run again.
+
+mod backup;
+mod hooks;
+mod lock;
+mod objects;
+mod records;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use refloat_core::diagnose::{Case, Cause, Liveness, Operation, Scene, causes, liveness, operation};
+use refloat_core::inventory::{History, Inventory, ReleaseId};
+use refloat_core::observe::Observation;
+use refloat_core::plan::{Situation, Way, Work, automatic, work};
+use refloat_core::record::{RecordMeta, Status};
+use refloat_core::rescue::fix_id;
+
+use crate::cluster::{ReadRecords, RecordQuery, WriteObjects, WriteRecords};
+use crate::error::Failure;
+use crate::exit::Exit;
+use crate::observe::observe_known;
+use crate::rescue::Rescuer;
+use crate::source::{Gathered, Source};
+
+pub use hooks::Doubt;
+pub use lock::{Held, Journal, held};
+
+use lock::Lock;
+
+/// How a fix is to be done.
+#[derive(Debug, Clone)]
+pub struct FixOptions {
+    /// How long to wait for each hook, and for all objects together.
+    pub timeout: Duration,
+    /// What to do with a hook of which it can't be told whether it ran.
+    pub doubt: Doubt,
+    /// Whether to wait for objects at all.
+    pub wait: bool,
+    /// Whether objects are left as they are.
+    pub records_only: bool,
+    /// Where backups go on this machine.
+    pub backup_dir: Option<PathBuf>,
+}
+
+/// A release taken apart for a fix. Owns what the decisions look at.
+pub struct Looked {
+    /// What was read.
+    pub seen: Observation,
+    /// The driver that holds its records.
+    pub gathered: Gathered,
+}
+
+/// What a fix did.
+pub struct Fixed {
+    /// Its id, by which it is taken back.
+    pub fix: String,
+    /// The way it took.
+    pub way: Way,
+    /// The backup's file; `None` if an earlier run of this fix wrote it.
+    pub file: Option<PathBuf>,
+    /// How the release stands now; `None` if it is gone.
+    pub after: Option<Observation>,
+}
+
+/// Reads a release for a fix.
+pub async fn look(source: &Source, name: &str) -> Result<Looked, Failure> {
+    let (id, history, gathered) = source.release(name).await?;
+    let seen = observe_known(gathered.records.as_ref(), source.objects(), id, history).await?;
+    Ok(Looked { seen, gathered })
+}
+
+/// Everything that a choice of way hangs on.
+pub struct Judged<'a> {
+    /// The release, taken apart.
+    pub case: Case<'a>,
+    /// How far its operation came.
+    pub operation: Operation<'a>,
+    /// Whether Helm may still run.
+    pub liveness: Liveness,
+    /// Why it is as it is.
+    pub causes: Vec<Cause>,
+    /// What happened, in a sentence.
+    pub summary: String,
+}
+
+/// Judges an observation.
+pub fn judge(seen: &Observation) -> Judged<'_> {
+    let case = Case::new(seen);
+    let operation = operation(&case);
+    let liveness = liveness(&case, &operation);
+    let causes = causes(&Scene { case: &case, operation: &operation, liveness: &liveness });
+    let summary = refloat_core::diagnose::diagnose(seen).summary;
+    Judged { case, operation, liveness, causes, summary }
+}
+
+impl Judged<'_> {
+    /// The situation that plans are made of.
+    pub fn situation(&self) -> Situation<'_> {
+        Situation {
+            case: &self.case,
+            operation: &self.operation,
+            liveness: &self.liveness,
+            causes: &self.causes,
+            summary: &self.summary,
+        }
+    }
+
+    /// The work of a way, or why it isn't open.
+    pub fn work(&self, way: Way, records_only: bool) -> Result<Work, refloat_core::plan::Refusal> {
+        work(&self.case, &self.operation, way, records_only)
+    }
+
+    /// The way that needs nobody's word.
+    pub fn automatic(&self) -> Option<Way> {
+        automatic(&self.situation())
+    }
+}
+
+/// Whoever carries a fix out, with all it holds on the way.
+pub struct Fixer<'a> {
+    records: &'a dyn WriteRecords,
+    objects: &'a dyn WriteObjects,
+    id: ReleaseId,
+    options: &'a FixOptions,
+    tempo: u32,
+    lock: Lock<'a>,
+    /// Every record as last seen or written, by revision.
+    known: BTreeMap<u64, RecordMeta>,
+    tell: &'a mut (dyn FnMut(&str) + Send),
+}
+
+/// Carries a way out: everything from the lock to the last look.
+pub async fn carry_out(
+    source: &Source,
+    looked: &Looked,
+    way: Way,
+    rescuer: &Rescuer,
+    options: &FixOptions,
+    tell: &mut (dyn FnMut(&str) + Send),
+) -> Result<Fixed, Failure> {
+    let records = looked.gathered.records.as_ref();
+    let (seen, objects) = (&looked.seen, source.writable());
+    let now = records.now().await?;
+    let earlier = held(objects, &seen.id, now).await?;
+    let work = match (judge(seen).work(way, options.records_only), &earlier) {
+        (Ok(work), _) => work,
+        // An earlier run of this fix did all of it and was killed before it gave the lock back.
+        (Err(_), Some(earlier)) if earlier.journal.way == way && earlier.journal.backed_up => Work::none(way),
+        (Err(refusal), _) => return Err(Failure::new(Exit::Refused, refusal)),
+    };
+    let newest = seen.history.newest().ok_or_else(|| Failure::new(Exit::Changed, "no record is left"))?;
+    let primary = records.get(&newest.id).await?;
+    let primary = primary.ok_or_else(|| Failure::new(Exit::Changed, format!("{} is gone", newest.id)))?;
+    let journal = Journal {
+        fix: fix_id(&primary, now),
+        way,
+        by: rescuer.name.clone(),
+        began: now,
+        backed_up: false,
+        hooks_done: Vec::new(),
+        doing: "begun".to_owned(),
+    };
+    let lock = Lock::take(objects, &seen.id, &rescuer.name, now, journal, earlier).await?;
+    let known = seen.history.records().iter().filter_map(|record| Some((record.revision()?, record.clone()))).collect();
+    let mut fixer = Fixer { records, objects, id: seen.id.clone(), options, tempo: rescuer.tempo, lock, known, tell };
+    let file = fixer.back_up(source, seen, &work, primary).await?;
+    fixer.run(&work).await?;
+    fixer.finish(source, way, file).await
+}
+
+impl Fixer<'_> {
+    async fn now(&self) -> Result<Timestamp, Failure> {
+        Ok(self.records.now().await?)
+    }
+
+    /// Says what comes next, here and in the journal.
+    async fn note(&mut self, doing: &str) -> Result<(), Failure> {
+        (self.tell)(doing);
+        let now = self.now().await?;
+        doing.clone_into(&mut self.lock.journal.doing);
+        self.lock.note(&self.id, now).await
+    }
+
+    async fn run(&mut self, work: &Work) -> Result<(), Failure> {
+        self.untouched().await?;
+        self.records(&work.first).await?;
+        self.hooks(&work.before).await?;
+        if !work.apply.is_empty() {
+            self.note(&format!("applying {} objects", work.apply.len())).await?;
+        }
+        for applied in &work.apply {
+            (self.tell)(&format!("applying {}", applied.words));
+            objects::apply(self.objects, &self.id, applied).await?;
+            let now = self.now().await?;
+            self.lock.renew(&self.id, now).await?;
+        }
+        if !work.remove.is_empty() {
+            self.note(&format!("removing {} objects", work.remove.len())).await?;
+        }
+        for removed in &work.remove {
+            (self.tell)(&format!("removing {}", removed.words));
+            objects::remove(self.objects, &self.id, removed).await?;
+            let now = self.now().await?;
+            self.lock.renew(&self.id, now).await?;
+        }
+        if work.wait && self.options.wait {
+            self.until_ready(work).await?;
+        }
+        self.hooks(&work.after).await?;
+        self.untouched().await?;
+        self.records(&work.last).await
+    }
+
+    /// Waits until what was applied is ready, and what an uninstall removed is gone.
+    async fn until_ready(&mut self, work: &Work) -> Result<(), Failure> {
+        if work.apply.is_empty() {
+            let words = format!("{} objects are gone", work.remove.len());
+            let id = self.id.clone();
+            return self
+                .until(&words, async |fixer: &Self| {
+                    for removed in &work.remove {
+                        let found = objects::live(fixer.objects, &removed.read).await?;
+                        let waits = |found| refloat_core::plan::stays(&id, found, removed.marked).is_none();
+                        if found.as_ref().is_some_and(waits) {
+                            return Ok(None);
+                        }
+                    }
+                    Ok(Some(()))
+                })
+                .await;
+        }
+        let words = format!("{} objects are ready", work.apply.len());
+        self.until(&words, async |fixer: &Self| {
+            let history = list(fixer.records, &fixer.id).await?;
+            let seen = observe_known(fixer.records, fixer.objects.reading(), fixer.id.clone(), history).await?;
+            let case = Case::new(&seen);
+            let wanted = |object: &&refloat_core::diagnose::Object<'_>| {
+                work.apply.iter().any(|applied| applied.words == object.words())
+            };
+            let unready = case.objects.iter().filter(wanted).any(|object| !object.is_ready_for(object_is_ssa(work)));
+            Ok((!unready).then_some(()))
+        })
+        .await
+    }
+
+    /// Looks again and again until something holds, for as long as the options allow; the lock is kept meanwhile.
+    async fn until<T>(
+        &mut self,
+        what: &str,
+        look: impl AsyncFn(&Self) -> Result<Option<T>, Failure>,
+    ) -> Result<T, Failure> {
+        let begun = Instant::now();
+        loop {
+            if let Some(found) = look(self).await? {
+                return Ok(found);
+            }
+            if begun.elapsed() * self.tempo.max(1) >= self.options.timeout {
+                return Err(Failure::new(
+                    Exit::Partial,
+                    format!("waited {}s in vain until {what}", self.options.timeout.as_secs()),
+                )
+                .hint(format!("refloat diagnose {} -n {} tells what holds it up", self.id.name, self.id.namespace))
+                .hint("run the same fix again: it goes on where it stopped; --timeout waits longer"));
+            }
+            (self.tell)(&format!("waiting until {what} ({}s)", begun.elapsed().as_secs()));
+            tokio::time::sleep(objects::LOOK_EVERY / self.tempo.max(1)).await;
+            let now = self.now().await?;
+            self.lock.renew(&self.id, now).await?;
+        }
+    }
+
+    /// One more look for a Helm that woke up, a check of what came out, and the lock is given back.
+    async fn finish(self, source: &Source, way: Way, file: Option<PathBuf>) -> Result<Fixed, Failure> {
+        tokio::time::sleep(objects::LOOK_EVERY * 2 / self.tempo.max(1)).await;
+        self.untouched().await?;
+        let history = list(self.records, &self.id).await?;
+        let after = match history.records().is_empty() {
+            true => None,
+            false => Some(observe_known(self.records, source.objects(), self.id.clone(), history).await?),
+        };
+        let fix = self.lock.journal.fix.clone();
+        verify(way, after.as_ref()).map_err(|what| {
+            Failure::new(Exit::Unverified, format!("the fix was carried out, but {what}"))
+                .hint(format!("refloat undo {fix} -n {} takes it back", self.id.namespace))
+        })?;
+        self.lock.release().await?;
+        Ok(Fixed { fix, way, file, after })
+    }
+}
+
+/// Whether Helm applies these objects on the server's side, so that Helm 4's rules hold.
+fn object_is_ssa(work: &Work) -> bool {
+    work.apply.iter().any(|applied| applied.server_side)
+}
+
+/// Whether the release is what the way was to make of it.
+fn verify(way: Way, after: Option<&Observation>) -> Result<(), String> {
+    let Some(after) = after else {
+        return match way {
+            Way::Uninstall | Way::Resume | Way::Complete | Way::Repair => Ok(()),
+            _ => Err("no record is left".to_owned()),
+        };
+    };
+    let status = after.newest().map_or(Status::Unknown, refloat_core::observe::Revision::status);
+    let deployed = after.history.deployed().len();
+    match (way, status) {
+        (Way::Complete | Way::Resume | Way::Rollback, Status::Deployed) if deployed == 1 => Ok(()),
+        (Way::Complete | Way::Resume | Way::Rollback, status) => {
+            Err(format!("the newest revision is {status} and {deployed} are deployed"))
+        }
+        (Way::Unlock, Status::Failed) => Ok(()),
+        (Way::Unlock, status) => Err(format!("the newest revision is {status}")),
+        (Way::Uninstall, status) => Err(format!("a record is left, which is {status}")),
+        (Way::Repair | Way::Wait, _) => Ok(()),
+    }
+}
+
+/// Lists a release's records.
+async fn list<R: ReadRecords + ?Sized>(records: &R, id: &ReleaseId) -> Result<History, Failure> {
+    let query =
+        RecordQuery { namespace: Some(id.namespace.clone()), release: Some(id.name.clone()), statuses: Vec::new() };
+    let inventory: Inventory = records.list(&query).await?.into_iter().collect();
+    Ok(inventory.releases.into_values().next().unwrap_or_default())
+}

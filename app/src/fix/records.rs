@@ -1,0 +1,127 @@
+//! Records: each write names the record as it was last seen, so a Helm that writes in between is noticed and stops the fix.
+
+use refloat_core::plan::RecordStep;
+use refloat_core::record::{InfoEdit, RecordMeta, Status, StoredRecord, key_of};
+
+use super::Fixer;
+use crate::cluster::ClusterError;
+use crate::error::Failure;
+use crate::exit::Exit;
+
+impl Fixer<'_> {
+    /// Carries out record writes, those that aren't done yet.
+    pub(super) async fn records(&mut self, steps: &[RecordStep]) -> Result<(), Failure> {
+        for step in steps {
+            match step {
+                RecordStep::Edit { revision, edit, seal } => self.edit(*revision, edit, *seal).await?,
+                RecordStep::Create { from, revision, edit } => self.create(*from, *revision, edit).await?,
+                RecordStep::Delete { revision } => self.delete(*revision).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The record of a revision as it is, which must be as it was seen.
+    async fn seen(&self, revision: u64) -> Result<Option<StoredRecord>, Failure> {
+        let Some(meta) = self.known.get(&revision) else { return Ok(None) };
+        let Some(record) = self.records.get(&meta.id).await? else { return Ok(None) };
+        if record.meta.guard != meta.guard {
+            return Err(changed(revision));
+        }
+        Ok(Some(record))
+    }
+
+    async fn edit(&mut self, revision: u64, edit: &InfoEdit, seal: bool) -> Result<(), Failure> {
+        let Some(record) = self.seen(revision).await? else {
+            return Err(Failure::new(Exit::Changed, format!("the record of revision {revision} is gone")));
+        };
+        let status = record.document().ok().and_then(|document| Status::parse(&document.status()?));
+        let done = edit.status.is_none_or(|wanted| status == Some(wanted) && record.meta.status() == Some(wanted));
+        if done && (!seal || record.is_immutable() || record.meta.id.driver == refloat_core::record::Driver::Sql) {
+            return Ok(());
+        }
+        if record.is_immutable() {
+            let why = "it was sealed by someone, so its data can't be changed";
+            return Err(Failure::new(Exit::Partial, format!("the record of revision {revision}: {why}")));
+        }
+        self.note(&format!("writing the record of revision {revision}")).await?;
+        let mut edit = edit.clone();
+        if let (true, Some(description)) = (seal, &mut edit.description) {
+            let journal = &self.lock.journal;
+            description.push_str(&format!(" (for {}; refloat undo {} takes this back)", journal.by, journal.fix));
+        }
+        let edited = record.edited(&edit).map_err(|error| {
+            Failure::new(Exit::Partial, format!("the record of revision {revision} can't be edited")).because(error)
+        })?;
+        let edited = if seal { edited.sealed() } else { edited };
+        let guard = self.records.replace(&edited).await.map_err(|error| unwritten(revision, error))?;
+        let meta = RecordMeta { guard, ..edited.meta };
+        self.known.insert(revision, meta);
+        Ok(())
+    }
+
+    async fn create(&mut self, from: u64, revision: u64, edit: &InfoEdit) -> Result<(), Failure> {
+        if self.known.contains_key(&revision) {
+            return Ok(());
+        }
+        let Some(record) = self.seen(from).await? else {
+            return Err(Failure::new(Exit::Changed, format!("the record of revision {from} is gone")));
+        };
+        self.note(&format!("storing revision {revision}, made of revision {from}")).await?;
+        let made = record.as_revision(revision, edit, self.now().await?).map_err(|error| {
+            Failure::new(Exit::Partial, format!("revision {revision} can't be made of revision {from}")).because(error)
+        })?;
+        let guard = self.records.create(&made).await.map_err(|error| unwritten(revision, error))?;
+        let meta = RecordMeta { guard, ..made.meta };
+        self.known.insert(revision, meta);
+        Ok(())
+    }
+
+    async fn delete(&mut self, revision: u64) -> Result<(), Failure> {
+        let Some(meta) = self.known.get(&revision).cloned() else { return Ok(()) };
+        self.note(&format!("deleting the record of revision {revision}")).await?;
+        match self.records.delete(&meta.id, &meta.guard).await {
+            Ok(()) | Err(ClusterError::Missing(_)) => {}
+            Err(error) => return Err(unwritten(revision, error)),
+        }
+        self.known.remove(&revision);
+        Ok(())
+    }
+
+    /// A last look: has anyone written a record besides this fix?
+    pub(super) async fn untouched(&self) -> Result<(), Failure> {
+        let history = super::list(self.records, &self.id).await?;
+        let strange = history.records().iter().find(|record| {
+            record
+                .revision()
+                .and_then(|revision| self.known.get(&revision))
+                .is_none_or(|known| known.guard != record.guard)
+        });
+        match strange {
+            None => Ok(()),
+            Some(record) => {
+                let words = format!(
+                    "{} was written by someone else",
+                    key_of(&self.id.name, record.revision().unwrap_or_default())
+                );
+                Err(Failure::new(Exit::Changed, words)
+                    .hint(format!("refloat diagnose {} -n {} shows what it is now", self.id.name, self.id.namespace)))
+            }
+        }
+    }
+}
+
+fn changed(revision: u64) -> Failure {
+    Failure::new(
+        Exit::Changed,
+        format!("revision {revision} was written by someone else meanwhile: Helm may be at work"),
+    )
+    .hint("run the command again to see the new state")
+}
+
+fn unwritten(revision: u64, error: ClusterError) -> Failure {
+    match error {
+        ClusterError::Conflict(_) => changed(revision),
+        other => super::objects::stopped(&format!("the record of revision {revision}"), "written", other),
+    }
+}

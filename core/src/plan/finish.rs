@@ -1,0 +1,179 @@
+//! Finishing an operation from what its record holds: the objects, hooks and record writes that a Helm which wasn't interrupted would still
+//! make, in Helm's order (Helm 4.3 `pkg/action/{install,upgrade,rollback,uninstall}.go`).
+
+use std::collections::BTreeSet;
+
+use super::work::{Applied, HookStep, RecordStep, Removed, Work, hook_step, sent};
+use super::{Refusal, Way};
+use crate::diagnose::{Case, HookView, Operation};
+use crate::manifest::{ManifestObject, uninstall_place};
+use crate::observe::{Lookup, OperationKind, Read, Revision};
+use crate::record::{InfoEdit, RecordMeta, Status};
+
+/// Takes a case and its operation; gives the rest of the operation's work.
+pub fn finish(case: &Case<'_>, operation: &Operation<'_>, way: Way) -> Result<Work, Refusal> {
+    let newest = case.newest.ok_or(Refusal::Unreadable)?;
+    if case.kind == OperationKind::Uninstall {
+        return uninstall(case, newest, Some(operation), way);
+    }
+    let revision = newest.opened.revision;
+    let mut last: Vec<RecordStep> = superseded(case, revision);
+    last.push(RecordStep::Edit {
+        revision,
+        edit: InfoEdit {
+            status: Some(Status::Deployed),
+            description: Some(description(case.kind, &newest.opened.description)),
+            ..InfoEdit::default()
+        },
+        seal: false,
+    });
+    Ok(Work {
+        way,
+        first: abandoned(case, revision, "a later operation took its place"),
+        before: hooks(case, &operation.before)?,
+        apply: applied(case, newest)?,
+        remove: forgotten(case, newest)?,
+        wait: true,
+        after: hooks(case, &operation.after)?,
+        last,
+    })
+}
+
+/// Helm's own words for an operation that ended well.
+fn description(kind: OperationKind, pending: &str) -> String {
+    match kind {
+        OperationKind::Install => "Install complete".to_owned(),
+        // A rollback keeps `Rollback to N`.
+        OperationKind::Rollback if pending.starts_with("Rollback to ") => pending.to_owned(),
+        OperationKind::Rollback => "Rollback complete".to_owned(),
+        _ => "Upgrade complete".to_owned(),
+    }
+}
+
+/// Every other revision that is labelled deployed (Helm 4.3 `pkg/action/rollback.go:performRollback` does it for all).
+pub fn superseded(case: &Case<'_>, revision: u64) -> Vec<RecordStep> {
+    let others = case.seen.history.deployed().into_iter().filter(|other| *other != revision);
+    let edit = InfoEdit { status: Some(Status::Superseded), ..InfoEdit::default() };
+    others.map(|revision| RecordStep::Edit { revision, edit: edit.clone(), seal: false }).collect()
+}
+
+/// Older revisions that are still pending: sealed, as nothing goes on with them.
+pub fn abandoned(case: &Case<'_>, revision: u64, why: &str) -> Vec<RecordStep> {
+    let pending = |record: &&RecordMeta| record.status().is_some_and(Status::is_pending);
+    let older = case.seen.history.records().iter().filter(pending).filter_map(RecordMeta::revision);
+    older.filter(|older| *older < revision).map(|older| sealed(older, why)).collect()
+}
+
+/// Marks a revision failed and seals it.
+pub fn sealed(revision: u64, why: &str) -> RecordStep {
+    let description = format!("Abandoned, marked failed by refloat: {why}");
+    let edit = InfoEdit { status: Some(Status::Failed), description: Some(description), ..InfoEdit::default() };
+    RecordStep::Edit { revision, edit, seal: true }
+}
+
+/// Hooks as steps. One whose object can't be read stops everything: what it does isn't known.
+fn hooks(case: &Case<'_>, views: &[HookView<'_>]) -> Result<Vec<HookStep>, Refusal> {
+    views.iter().map(|view| hook_step(case, view).ok_or_else(|| Refusal::UnknownObject(view.words()))).collect()
+}
+
+fn named(object: &ManifestObject) -> String {
+    format!("{}/{}", object.kind.to_lowercase(), object.name)
+}
+
+/// The read of an object, and whether it lives in a namespace.
+fn place(case: &Case<'_>, object: &ManifestObject) -> Result<(Read, bool), Refusal> {
+    let unknown = || Refusal::UnknownObject(named(object));
+    let kind = match case.seen.kinds().find(&object.api_version, &object.kind) {
+        Lookup::Served(kind) => kind,
+        Lookup::OtherVersion(_) | Lookup::Unserved => {
+            return Err(Refusal::Unserved { object: named(object), api_version: object.api_version.clone() });
+        }
+        Lookup::Unknown(_) => return Err(unknown()),
+    };
+    Ok((case.seen.read_of(object).ok_or_else(unknown)?, kind.namespaced))
+}
+
+/// By what two objects of manifests are the same.
+fn same(case: &Case<'_>, a: &ManifestObject, b: &ManifestObject) -> bool {
+    let namespace = |object: &ManifestObject| object.namespace.clone().unwrap_or_else(|| case.seen.id.namespace.clone());
+    a.group() == b.group() && a.kind == b.kind && a.name == b.name && namespace(a) == namespace(b)
+}
+
+/// Every object of a revision, to be as it wants them.
+pub fn applied(case: &Case<'_>, target: &Revision) -> Result<Vec<Applied>, Refusal> {
+    if let Some(problem) = target.problems.first() {
+        return Err(Refusal::UnknownObject(problem.to_string()));
+    }
+    let others = || case.seen.revisions.values().flatten().filter(|other| other.opened.revision != target.opened.revision);
+    target
+        .objects
+        .iter()
+        .map(|object| {
+            let (read, namespaced) = place(case, object)?;
+            let originals = others().filter_map(|other| other.objects.iter().find(|old| same(case, old, object)));
+            Ok(Applied {
+                read,
+                words: named(object),
+                object: sent(&case.seen.id, object, namespaced, true),
+                originals: originals.map(|old| sent(&case.seen.id, old, namespaced, true)).collect(),
+                server_side: target.server_side(),
+            })
+        })
+        .collect()
+}
+
+/// What other opened revisions have and this one doesn't.
+pub fn forgotten(case: &Case<'_>, target: &Revision) -> Result<Vec<Removed>, Refusal> {
+    let others = case.seen.revisions.values().flatten().filter(|other| other.opened.revision != target.opened.revision);
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for object in others.flat_map(|other| &other.objects) {
+        if target.objects.iter().any(|kept| same(case, kept, object)) {
+            continue;
+        }
+        if let Some(removed) = removal(case, object)?.filter(|removed| seen.insert(removed.read.clone())) {
+            found.push(removed);
+        }
+    }
+    Ok(found)
+}
+
+/// An object's removal; nothing if no server serves its kind, as then it can't be there.
+fn removal(case: &Case<'_>, object: &ManifestObject) -> Result<Option<Removed>, Refusal> {
+    let kept = object.value.pointer("/metadata/annotations/helm.sh~1resource-policy").is_some();
+    if kept || matches!(case.seen.kinds().find(&object.api_version, &object.kind), Lookup::Unserved) {
+        return Ok(None);
+    }
+    let read = case.seen.read_of(object).ok_or_else(|| Refusal::UnknownObject(named(object)))?;
+    Ok(Some(Removed { read, words: named(object), marked: true }))
+}
+
+/// Deletes the objects of every revision that was opened, in Helm's order for uninstalls, and then the records, oldest first. Helm itself
+/// deletes only the newest revision's objects, and orphans the rest.
+pub fn uninstall(
+    case: &Case<'_>,
+    newest: &Revision,
+    hooked: Option<&Operation<'_>>,
+    way: Way,
+) -> Result<Work, Refusal> {
+    let mut objects: Vec<&ManifestObject> = newest.objects.iter().collect();
+    for object in case.seen.revisions.values().flatten().flat_map(|other| &other.objects) {
+        if !objects.iter().any(|known| same(case, known, object)) {
+            objects.push(object);
+        }
+    }
+    objects.sort_by_key(|object| uninstall_place(&object.kind));
+    let mut remove = Vec::new();
+    for object in objects {
+        remove.extend(removal(case, object)?);
+    }
+    let (before, after) = match hooked {
+        Some(operation) => (hooks(case, &operation.before)?, hooks(case, &operation.after)?),
+        None => (Vec::new(), Vec::new()),
+    };
+    let mut revisions: Vec<u64> = case.seen.history.records().iter().filter_map(RecordMeta::revision).collect();
+    revisions.sort_unstable();
+    revisions.dedup();
+    let last = revisions.into_iter().map(|revision| RecordStep::Delete { revision }).collect();
+    Ok(Work { before, remove, wait: true, after, last, ..Work::none(way) })
+}

@@ -1,0 +1,37 @@
+//! The same by hand, as far as helm and kubectl can do it.
+
+use crate::diagnose::{Case, last_good};
+use crate::plan::Way;
+
+/// Takes a case and a way; gives the lines to type.
+pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
+    let (name, namespace) = (&case.seen.id.name, &case.seen.id.namespace);
+    let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
+    let chart = case.newest.and_then(|newest| newest.release.chart.as_ref()?.metadata.as_ref());
+    let chart = chart.map(|chart| format!("{} --version {}", chart.name, chart.version));
+    let values = format!("refloat get values {name} -n {namespace} --revision {revision} -o yaml > values.yaml");
+    let backup = format!("kubectl get secrets -n {namespace} -l owner=helm,name={name} -o yaml > {name}-records.yaml");
+    match way {
+        Way::Wait => vec![format!("refloat diagnose {name} -n {namespace}")],
+        Way::Resume | Way::Complete if case.status() == crate::record::Status::Uninstalling => {
+            vec![backup, format!("helm uninstall {name} -n {namespace}")]
+        }
+        Way::Resume | Way::Complete => vec![
+            backup,
+            values,
+            format!("helm rollback {name} {revision} -n {namespace}   # applies this very revision again; hooks of the {} don't run", case.kind.as_str()),
+        ],
+        Way::Unlock => vec![
+            backup,
+            values,
+            format!("kubectl delete secret sh.helm.release.v1.{name}.v{revision} -n {namespace}   # forgets what it created"),
+            format!("helm upgrade {name} {} -n {namespace} -f values.yaml", chart.unwrap_or_else(|| "CHART".to_owned())),
+        ],
+        Way::Rollback => {
+            let good = last_good(case).map_or_else(|| "REVISION".to_owned(), |good| good.revision.to_string());
+            vec![backup, format!("helm rollback {name} {good} -n {namespace} --wait   # runs rollback hooks; leaves what it doesn't know")]
+        }
+        Way::Repair => vec![backup],
+        Way::Uninstall => vec![backup, format!("helm uninstall {name} -n {namespace} --no-hooks")],
+    }
+}

@@ -1,0 +1,37 @@
+//! What a way loses that can't be had back: data in volumes, whatever custom resources a definition takes with it, namespaces.
+
+use serde_json::Value;
+
+use crate::diagnose::{Case, text};
+use crate::observe::Read;
+use crate::plan::{Work, stays};
+
+/// Takes a way's work; names each loss.
+pub(super) fn losses(case: &Case<'_>, work: &Work) -> Vec<String> {
+    let gone = work.remove.iter().filter_map(|removed| {
+        let live = case.seen.answer(&removed.read)?.found()?;
+        if stays(&case.seen.id, live, removed.marked).is_some() {
+            return None;
+        }
+        let Read::Object { kind, name, .. } = &removed.read else { return None };
+        loss(&kind.kind, name, live)
+    });
+    gone.collect()
+}
+
+fn loss(kind: &str, name: &str, live: &Value) -> Option<String> {
+    match kind {
+        "PersistentVolumeClaim" => {
+            let size = text(live, "/status/capacity/storage");
+            let size = if size.is_empty() { text(live, "/spec/resources/requests/storage") } else { size };
+            let class = text(live, "/spec/storageClassName");
+            Some(format!(
+                "persistentvolumeclaim/{name} ({size}, class {class}) and, unless the class retains volumes, its data"
+            ))
+        }
+        "PersistentVolume" => Some(format!("persistentvolume/{name} and, unless it is retained, its data")),
+        "CustomResourceDefinition" => Some(format!("customresourcedefinition/{name} and every object of its kind, in all namespaces")),
+        "Namespace" => Some(format!("namespace/{name} and everything in it")),
+        _ => None,
+    }
+}

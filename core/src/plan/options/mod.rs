@@ -1,0 +1,268 @@
+//! The ways out of one release, ranked: which are open, what each does to every object, what is lost, how it is taken back.
+
+mod by_hand;
+mod losses;
+mod words;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Effect, EffectKind, RecordStep, Refusal, Way, Work, work};
+use crate::diagnose::{Case, Cause, Liveness, LivenessVerdict, Operation, Phase, depth, last_good, owner};
+use crate::observe::{Live, OperationKind};
+use crate::record::Status;
+
+/// The version of the JSON. It only grows within a version.
+pub const PLAN_VERSION: &str = "refloat.dev/plan/v1";
+
+/// The ways out of one release.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// [`PLAN_VERSION`].
+    pub schema: &'static str,
+    /// The release's name.
+    pub release: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// When it was looked at, by the server's clock.
+    pub at: Timestamp,
+    /// The newest revision.
+    pub revision: u64,
+    /// What happened, in a sentence.
+    pub summary: String,
+    /// The ways, the recommended first; those that aren't open last.
+    pub options: Vec<WayOut>,
+}
+
+/// One way out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WayOut {
+    /// Which.
+    pub id: Way,
+    /// Whether it is open.
+    pub applicable: bool,
+    /// Why it fits, or why it isn't open.
+    pub why: String,
+    /// Whether something is lost that can't be had back.
+    pub destructive: bool,
+    /// What is lost.
+    pub losses: Vec<String>,
+    /// `none`, `low`, `medium` or `high`.
+    pub risk: &'static str,
+    /// What must hold, and whether it does; `null` if that can't be told.
+    pub preconditions: Vec<Precondition>,
+    /// What becomes of each object.
+    pub effects: Vec<Effect>,
+    /// What is done, in order.
+    pub steps: Vec<String>,
+    /// What Helm will make of it afterwards.
+    pub then: String,
+    /// How it is taken back.
+    pub undo: String,
+    /// The same by hand.
+    pub by_hand: Vec<String>,
+}
+
+/// Something that must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Precondition {
+    /// What.
+    pub what: String,
+    /// Whether it does.
+    pub met: Option<bool>,
+}
+
+/// What a plan is made of.
+pub struct Situation<'a> {
+    /// The release.
+    pub case: &'a Case<'a>,
+    /// How far its operation came.
+    pub operation: &'a Operation<'a>,
+    /// Whether Helm may still run.
+    pub liveness: &'a Liveness,
+    /// Why it is as it is.
+    pub causes: &'a [Cause],
+    /// What happened, in a sentence.
+    pub summary: &'a str,
+}
+
+/// Takes a situation; gives the ways out, the recommended first.
+pub fn plan(situation: &Situation<'_>) -> Plan {
+    let case = situation.case;
+    let mut options: Vec<WayOut> = Way::ALL.into_iter().map(|way| option(situation, way)).collect();
+    options.sort_by_key(|option| (!option.applicable, rank(situation, option)));
+    Plan {
+        schema: PLAN_VERSION,
+        release: case.seen.id.name.clone(),
+        namespace: case.seen.id.namespace.clone(),
+        at: case.seen.at,
+        revision: case.seen.history.newest().and_then(crate::record::RecordMeta::revision).unwrap_or_default(),
+        summary: situation.summary.to_owned(),
+        options,
+    }
+}
+
+/// Takes a situation; gives the way that may be taken without asking anyone: the recommended one, if it loses nothing and Helm
+/// is known to be gone.
+pub fn automatic(situation: &Situation<'_>) -> Option<Way> {
+    let settled = !situation.case.is_open() || situation.liveness.verdict == LivenessVerdict::Stale;
+    let first = plan(situation).options.into_iter().next()?;
+    (settled && first.applicable && !first.destructive && first.id != Way::Wait).then_some(first.id)
+}
+
+/// The decision tree: where a way stands among those that are open.
+fn rank(situation: &Situation<'_>, option: &WayOut) -> u8 {
+    let blocked = is_blocked(situation);
+    match (option.id, situation.case.status()) {
+        (Way::Wait, _) => 0,
+        (Way::Repair, _) => 1,
+        (Way::Complete, _) => 2,
+        // What keeps it from being ready keeps it from being finished, too.
+        (Way::Resume, _) if blocked => 6,
+        (Way::Resume, _) => 3,
+        (Way::Rollback, _) if blocked => 4,
+        (Way::Unlock, _) => 5,
+        (Way::Rollback, _) => 5,
+        (Way::Uninstall, _) => 9,
+    }
+}
+
+/// Whether something stands in the way that finishing won't overcome.
+pub fn is_blocked(situation: &Situation<'_>) -> bool {
+    let stands = |cause: &&Cause| matches!(cause.depth, depth::BLOCKER | depth::OBJECT) && cause.code != "slow-rollout";
+    situation.case.is_open() && situation.causes.iter().any(|cause| stands(&cause))
+}
+
+/// Takes a situation and a way; describes it.
+pub fn option(situation: &Situation<'_>, way: Way) -> WayOut {
+    let case = situation.case;
+    let found = open(situation, way).and_then(|()| work(case, situation.operation, way, false));
+    let mut option = WayOut {
+        id: way,
+        applicable: false,
+        why: String::new(),
+        destructive: false,
+        losses: Vec::new(),
+        risk: words::risk(way),
+        preconditions: Vec::new(),
+        effects: Vec::new(),
+        steps: Vec::new(),
+        then: words::then(case, way),
+        undo: words::undo(case, way),
+        by_hand: by_hand::lines(case, way),
+    };
+    match found {
+        Ok(work) => {
+            option.applicable = true;
+            option.why = words::why(situation, way);
+            option.effects = effects(case, &work);
+            option.losses = losses::losses(case, &work);
+            option.destructive = way == Way::Uninstall || !option.losses.is_empty();
+            option.preconditions = preconditions(situation, way);
+            option.steps = steps(&work);
+        }
+        Err(refusal) => option.why = refusal.to_string(),
+    }
+    option
+}
+
+/// Whether the state calls for a way at all.
+fn open(situation: &Situation<'_>, way: Way) -> Result<(), Refusal> {
+    let case = situation.case;
+    let no = |why: &str| Err(Refusal::NotApplicable(why.to_owned()));
+    match way {
+        Way::Wait => match situation.liveness.verdict {
+            LivenessVerdict::Live | LivenessVerdict::Possible => Ok(()),
+            LivenessVerdict::Stale => no("Helm isn't at work any more, so waiting changes nothing"),
+            LivenessVerdict::Unknown => no("whether Helm is at work can't be told"),
+            LivenessVerdict::None => no("no operation is open"),
+        },
+        Way::Complete => match situation.operation.phase {
+            Phase::Supersede | Phase::FinalWrite | Phase::Purge => Ok(()),
+            _ if !case.is_open() => Err(Refusal::NotOpen),
+            _ => Err(Refusal::NotDone(situation.operation.because.clone())),
+        },
+        Way::Rollback if case.status() == Status::Deployed => no("a revision is deployed"),
+        Way::Rollback if last_good(case).is_none() => Err(Refusal::NoGood),
+        Way::Rollback if case.kind == OperationKind::None => no("nothing failed and nothing is under way"),
+        Way::Uninstall if case.kind != OperationKind::Install => {
+            no("there is something to go back to or to go on with; helm uninstall takes a release away")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What becomes of every object and hook.
+pub fn effects(case: &Case<'_>, work: &Work) -> Vec<Effect> {
+    let live = |read| match case.seen.answer(read) {
+        Some(answer) => match (answer.found(), answer.unknown()) {
+            (Some(value), _) => Live::Found(value),
+            (None, Some(why)) => Live::Unknown(why.to_owned()),
+            (None, None) => Live::Absent,
+        },
+        None => Live::Unknown("it wasn't read".to_owned()),
+    };
+    let hooks = |hooks: &[super::HookStep]| {
+        let open = hooks.iter().filter(|hook| !matches!(hook.run, crate::diagnose::HookRun::Succeeded | crate::diagnose::HookRun::Gone));
+        let run = |hook: &super::HookStep| Effect { object: hook.name.clone(), effect: EffectKind::Run, note: hook.event.clone() };
+        open.map(run).collect::<Vec<_>>()
+    };
+    let mut found = hooks(&work.before);
+    found.extend(work.apply.iter().map(|applied| applied.effect(&live(&applied.read))));
+    found.extend(work.remove.iter().map(|removed| removed.effect(&case.seen.id, &live(&removed.read))));
+    found.extend(hooks(&work.after));
+    found
+}
+
+fn preconditions(situation: &Situation<'_>, way: Way) -> Vec<Precondition> {
+    let case = situation.case;
+    let mut found = Vec::new();
+    if case.is_open() && way != Way::Wait {
+        let met = match situation.liveness.verdict {
+            LivenessVerdict::Stale | LivenessVerdict::None => Some(true),
+            LivenessVerdict::Live => Some(false),
+            LivenessVerdict::Possible | LivenessVerdict::Unknown => None,
+        };
+        found.push(Precondition { what: "no Helm is at work on this release".to_owned(), met });
+    }
+    if let Some(owner) = owner(case) {
+        let what = format!("{} {} keeps its hands off meanwhile ({})", owner.kind, owner.name, owner.suspend);
+        found.push(Precondition { what, met: Some(owner.suspended) });
+    }
+    if matches!(way, Way::Resume | Way::Rollback) {
+        for problem in situation.causes.iter().filter(|cause| cause.depth == depth::BLOCKER) {
+            found.push(Precondition { what: format!("out of the way: {}", problem.summary), met: Some(false) });
+        }
+    }
+    found
+}
+
+/// The steps in words.
+pub fn steps(work: &Work) -> Vec<String> {
+    let record = |step: &RecordStep| match step {
+        RecordStep::Edit { revision, edit, seal } => {
+            let status = edit.status.map(|status| status.to_string()).unwrap_or_default();
+            let sealed = if *seal { ", and seal it so that a Helm that wakes up can't write it" } else { "" };
+            format!("mark revision {revision} {status}{sealed}")
+        }
+        RecordStep::Create { from, revision, .. } => format!("store revision {revision}, made of revision {from}"),
+        RecordStep::Delete { revision } => format!("delete the record of revision {revision}"),
+    };
+    let hook = |hook: &super::HookStep| format!("{} hook {}: {}", hook.event, hook.name, words::hook(hook.run));
+    let mut found: Vec<String> = work.first.iter().map(record).collect();
+    found.extend(work.before.iter().map(hook));
+    if !work.apply.is_empty() {
+        found.push(format!("apply {} objects as Helm would", work.apply.len()));
+    }
+    if !work.remove.is_empty() {
+        found.push(format!("delete {} objects that are not to be there", work.remove.len()));
+    }
+    if work.wait && !(work.apply.is_empty() && work.remove.is_empty()) {
+        found.push("wait until they are ready or gone".to_owned());
+    }
+    found.extend(work.after.iter().map(hook));
+    found.extend(work.last.iter().map(record));
+    found
+}

@@ -1,0 +1,80 @@
+//! The sentences of each way.
+
+use super::Situation;
+use crate::diagnose::{Case, HookRun, LivenessVerdict, last_good};
+use crate::plan::Way;
+use crate::report::age;
+
+/// Why a way fits.
+pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
+    let (case, operation) = (situation.case, situation.operation);
+    let kind = case.kind.as_str();
+    match way {
+        Way::Wait => {
+            let left = situation.liveness.until.map(|until| until.duration_since(case.seen.at));
+            let until = left.map(|left| format!(" for {} more", age(left))).unwrap_or_default();
+            match situation.liveness.verdict {
+                LivenessVerdict::Live => "Helm is at work".to_owned(),
+                _ => format!("Helm may still be at work{until}"),
+            }
+        }
+        Way::Complete => format!("all of the {kind}'s work is done, only the records say otherwise"),
+        Way::Resume => format!("the record holds all that the {kind} still has to do ({})", operation.because),
+        Way::Unlock => "the next helm upgrade then goes on from the deployed revision, with any chart".to_owned(),
+        Way::Rollback => match last_good(case) {
+            Some(good) => format!("revision {} is known to have been good: {}", good.revision, good.why),
+            None => String::new(),
+        },
+        Way::Repair => "the records contradict each other, and the objects need nothing".to_owned(),
+        Way::Uninstall => "nothing was deployed before, so nothing is left to go back to".to_owned(),
+    }
+}
+
+/// How much can go wrong.
+pub(super) fn risk(way: Way) -> &'static str {
+    match way {
+        Way::Wait => "none",
+        Way::Complete | Way::Repair => "low",
+        Way::Resume | Way::Unlock | Way::Rollback => "medium",
+        Way::Uninstall => "high",
+    }
+}
+
+/// What Helm will make of it.
+pub(super) fn then(case: &Case<'_>, way: Way) -> String {
+    let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
+    match way {
+        Way::Wait => "nothing changes".to_owned(),
+        Way::Complete | Way::Resume if case.status() == crate::record::Status::Uninstalling => "the release is gone".to_owned(),
+        Way::Complete | Way::Resume => format!("revision {revision} is deployed; the next helm upgrade goes on from it"),
+        Way::Unlock => "the next helm upgrade is accepted; the abandoned revision stays in the history as failed".to_owned(),
+        Way::Rollback => format!("revision {} is deployed and holds what the good one held", revision + 1),
+        Way::Repair => "Helm sees one deployed revision".to_owned(),
+        Way::Uninstall => "the name is free".to_owned(),
+    }
+}
+
+/// How it is taken back.
+pub(super) fn undo(case: &Case<'_>, way: Way) -> String {
+    let namespace = &case.seen.id.namespace;
+    match way {
+        Way::Wait => String::new(),
+        Way::Complete | Way::Repair | Way::Unlock => format!("refloat undo -n {namespace}"),
+        Way::Resume | Way::Rollback => {
+            format!("refloat undo -n {namespace} puts records and objects back; what hooks did stays done")
+        }
+        Way::Uninstall => format!("refloat undo -n {namespace} puts records and objects back, but not the data in volumes"),
+    }
+}
+
+/// What happens to a hook.
+pub(super) fn hook(run: HookRun) -> &'static str {
+    match run {
+        HookRun::Succeeded => "succeeded already, isn't run again",
+        HookRun::Gone => "ran already, isn't run again",
+        HookRun::Running => "wait for its end",
+        HookRun::Failed => "failed; stop and say so",
+        HookRun::NeverRan => "run it",
+        HookRun::Unknown => "can't be seen; stop and say so",
+    }
+}
