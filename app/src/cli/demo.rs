@@ -116,14 +116,14 @@ impl<'a> Story<'a> {
     async fn fixed(&mut self) -> Result<(), Failure> {
         self.heading("3. The way out")?;
         self.tell(&["First only look at what would be done:"])?;
-        self.play("refloat fix checkout -n shop --with unlock --dry-run", Exit::Ok).await?;
+        self.play("refloat fix checkout -n shop --with unlock --records-only --dry-run", Exit::Ok).await?;
         self.tell(&[
-            "Then do it. Refloat watches the records for three seconds, in case a",
-            "Helm is still alive, keeps two backups, writes, and reads back.",
-            &format!("(In the demo the clock runs {TEMPO} times as fast meanwhile, the backup's"),
-            "file goes to a temporary folder, and there is nobody to ask: --yes.)",
+            "Then do it. You know that the pipeline was killed, and say so. Refloat",
+            "takes a lock, keeps two backups, writes, looks once more whether a Helm",
+            "has woken up, and reads back. (The demo holds records only, no objects;",
+            "its backup goes to a temporary folder, and there is nobody to ask: --yes.)",
         ])?;
-        self.play("refloat fix checkout -n shop --with unlock --yes", Exit::Ok).await?;
+        self.play("refloat fix checkout -n shop --with unlock --records-only --helm-is-gone --yes", Exit::Ok).await?;
         self.is_failed().await
     }
 

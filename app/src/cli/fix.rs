@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use refloat_core::diagnose::LivenessVerdict;
-use refloat_core::plan::{EffectKind, Way, WayOut, option};
+use refloat_core::plan::{Effect, EffectKind, Way, WayOut, option};
 use refloat_core::report::{one_line, shortened};
 use serde::Serialize;
 
@@ -127,7 +127,7 @@ pub(super) async fn fix(source: &Source, args: &FixArgs, rescuer: &Rescuer, ui: 
     let judged = judge(&looked.seen);
     let earlier = interrupted(source, &looked, ui).await?;
     let way = choose(args, &judged, earlier)?;
-    let shown = option(&judged.situation(), way);
+    let shown = option(&judged.situation(), way, args.records_only);
     // An interrupted fix is gone on with whatever it has come to.
     let work = judged.work(way, args.records_only);
     if let (Err(refusal), None) = (&work, earlier) {
@@ -266,18 +266,16 @@ fn show(option: &WayOut, judged: &Judged<'_>, args: &FixArgs, ui: &mut Ui) -> Re
     for loss in &option.losses {
         item("loses", loss)?;
     }
+    for step in &option.steps {
+        item("does", step)?;
+    }
     if args.records_only {
-        item("does", "write the record; no object is touched")?;
-    } else {
-        for step in &option.steps {
-            item("does", step)?;
-        }
-        for effect in
-            option.effects.iter().filter(|effect| !matches!(effect.effect, EffectKind::Unchanged | EffectKind::Gone))
-        {
-            let note = if effect.note.is_empty() { String::new() } else { format!(" ({})", effect.note) };
-            item(super::plan::effect_word(effect.effect), &format!("{}{note}", effect.object))?;
-        }
+        item("mind", "no object is touched: what only the abandoned revision made stays until you remove it")?;
+    }
+    let said = |effect: &&Effect| !matches!(effect.effect, EffectKind::Unchanged | EffectKind::Gone);
+    for effect in option.effects.iter().filter(said) {
+        let note = if effect.note.is_empty() { String::new() } else { format!(" ({})", effect.note) };
+        item(super::plan::effect_word(effect.effect), &format!("{}{note}", effect.object))?;
     }
     for condition in option.preconditions.iter().filter(|condition| condition.met != Some(true)) {
         item("needs", &condition.what)?;

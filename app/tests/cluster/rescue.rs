@@ -1,9 +1,6 @@
 //! The first rescue, end to end: a Helm killed in `upgrade --wait`, found, unlocked, taken back.
 
 use bed::{Driver, Major, Mode, Namespace, chart};
-use refloat::rescue::{Rescuer, carry_out, plan_unlock};
-use refloat::settings::Connection;
-use refloat::source::Source;
 use serde_json::Value;
 
 use crate::{each, everywhere, install, namespace, refloat, refloat_json};
@@ -44,7 +41,7 @@ fn a_killed_upgrade_is_found_unlocked_and_helm_goes_on() {
         let refused = ns.helm(major, &upgrade).unwrap().failed().unwrap();
         assert!(refused.contains("another operation (install/upgrade/rollback) is in progress"), "{refused}");
 
-        let fixed = refloat(&ns, ["fix", "web", "--with", "unlock", "--yes"]);
+        let fixed = refloat(&ns, ["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone"]);
         assert_eq!(fixed.code, Some(0), "{driver:?} {major}: {}{}", fixed.stdout, fixed.stderr);
         assert_eq!(statuses(&ns, major), ["deployed", "failed"]);
         ns.helm(major, &upgrade).unwrap().ok().unwrap();
@@ -60,7 +57,7 @@ fn undo_puts_the_record_back_byte_for_byte() {
         killed_upgrade(&ns, major);
         let before = refloat_json(&ns, ["get", "all", "web", "-o", "json"]);
         let stored = raw(&ns);
-        let fixed = refloat_json(&ns, ["fix", "web", "--with", "unlock", "--yes", "-o", "json"]);
+        let fixed = refloat_json(&ns, ["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone", "-o", "json"]);
         assert_ne!(raw(&ns), stored);
         let undone = refloat(&ns, ["undo", "--yes"]);
         assert_eq!(undone.code, Some(0), "{}", undone.stderr);
@@ -95,7 +92,7 @@ fn raw(ns: &Namespace<'_>) -> (String, Value) {
 fn undo_refuses_what_someone_changed_since() {
     let ns = namespace("changed", Driver::Secret);
     killed_upgrade(&ns, Major::V4);
-    refloat_json(&ns, ["fix", "web", "--with", "unlock", "--yes", "-o", "json"]);
+    refloat_json(&ns, ["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone", "-o", "json"]);
     let patch = serde_json::json!({"metadata": {"labels": {"team": "shop"}}});
     ns.patch("secrets/sh.helm.release.v1.web.v2", &patch).unwrap();
     let stored = raw(&ns);
@@ -109,7 +106,7 @@ fn undo_refuses_what_someone_changed_since() {
 fn undo_refuses_once_helm_has_gone_on() {
     let ns = namespace("overtaken", Driver::Secret);
     killed_upgrade(&ns, Major::V3);
-    refloat_json(&ns, ["fix", "web", "--with", "unlock", "--yes", "-o", "json"]);
+    refloat_json(&ns, ["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone", "-o", "json"]);
     ns.helm3(["upgrade", "web", &chart("tiny")]).unwrap().ok().unwrap();
     let undone = refloat(&ns, ["undo", "--yes"]);
     assert_eq!(undone.code, Some(6));
@@ -123,7 +120,7 @@ fn nothing_is_written_without_a_yes_or_in_a_dry_run() {
     let stored = raw(&ns);
     let dry = refloat(&ns, ["fix", "web", "--with", "unlock", "--dry-run"]);
     assert_eq!(dry.code, Some(0), "{}", dry.stderr);
-    assert!(dry.stderr.contains("pending-upgrade → failed"), "{}", dry.stderr);
+    assert!(dry.stderr.contains("mark revision 2 failed"), "{}", dry.stderr);
     let unconfirmed = refloat(&ns, ["fix", "web", "--with", "unlock"]);
     assert_eq!(unconfirmed.code, Some(4));
     assert!(unconfirmed.stderr.contains("--yes"), "{}", unconfirmed.stderr);
@@ -135,54 +132,9 @@ fn nothing_is_written_without_a_yes_or_in_a_dry_run() {
 fn a_release_that_is_not_pending_is_left_alone() {
     let ns = namespace("deployed", Driver::Secret);
     install(&ns, Major::V3, "web", &[]);
-    let fixed = refloat(&ns, ["fix", "web", "--with", "unlock", "--yes"]);
+    let fixed = refloat(&ns, ["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone"]);
     assert_eq!(fixed.code, Some(4));
-    assert!(fixed.stderr.contains("revision 1 is deployed, not pending"), "{}", fixed.stderr);
-}
-
-#[test]
-fn a_release_that_is_being_written_is_left_alone() {
-    let ns = namespace("moving", Driver::Secret);
-    killed_upgrade(&ns, Major::V4);
-    let record = "secrets/sh.helm.release.v1.web.v2";
-    std::thread::scope(|scope| {
-        let fix = scope.spawn(|| refloat(&ns, ["fix", "web", "--with", "unlock", "--yes"]));
-        // Writes until the fix has made up its mind: it watches for seconds, so it must see one.
-        let mut beat = 0;
-        while !fix.is_finished() {
-            beat += 1;
-            ns.patch(record, &serde_json::json!({"metadata": {"annotations": {"beat": beat.to_string()}}})).unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-        let fixed = fix.join().unwrap();
-        assert_eq!(fixed.code, Some(4), "{}", fixed.stdout);
-        assert!(fixed.stderr.contains("changed while being watched"), "{}", fixed.stderr);
-    });
-    let forced = refloat(&ns, ["fix", "web", "--with", "unlock", "--yes", "--force-live"]);
-    assert_eq!(forced.code, Some(0), "{}", forced.stderr);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fix_planned_before_helm_went_on_is_not_carried_out() {
-    let ns = namespace("late", Driver::Secret);
-    killed_upgrade(&ns, Major::V4);
-    let connection = Connection {
-        kubeconfig: Some(ns.bed.address.kubeconfig.clone()),
-        namespace: Some(ns.name.clone()),
-        ..Connection::default()
-    };
-    let source = Source::open(&connection).await.unwrap();
-    let (id, history, gathered) = source.release("web").await.unwrap();
-    let rescuer = Rescuer { name: "ada@laptop".to_owned(), tempo: 1 };
-    let planned = plan_unlock(&gathered, &id, history, &rescuer).await.unwrap();
-    // Meanwhile someone else helps themselves; the pending record stays as it was.
-    ns.helm4(["rollback", "web", "1"]).unwrap().ok().unwrap();
-    let stored = raw(&ns);
-    let dir = ns.bed.address.dir.join("late");
-    let Err(refused) = carry_out(&source, &gathered, &planned, Some(&dir)).await else { panic!("carried out") };
-    assert!(refused.message.contains("v3 is now the newest"), "{}", refused.message);
-    assert_eq!(raw(&ns), stored);
-    assert!(!dir.exists());
+    assert!(fixed.stderr.contains("no operation is open"), "{}", fixed.stderr);
 }
 
 #[test]
@@ -190,7 +142,7 @@ fn a_sealed_record_is_left_alone() {
     let ns = namespace("sealed", Driver::Secret);
     killed_upgrade(&ns, Major::V3);
     ns.patch("secrets/sh.helm.release.v1.web.v2", &serde_json::json!({"immutable": true})).unwrap();
-    let fixed = refloat(&ns, ["fix", "web", "--with", "unlock", "--yes", "--force-live"]);
+    let fixed = refloat(&ns, ["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone"]);
     assert_eq!(fixed.code, Some(4));
     assert!(fixed.stderr.contains("immutable"), "{}", fixed.stderr);
 }

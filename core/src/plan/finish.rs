@@ -95,7 +95,8 @@ fn place(case: &Case<'_>, object: &ManifestObject) -> Result<(Read, bool), Refus
 
 /// By what two objects of manifests are the same.
 fn same(case: &Case<'_>, a: &ManifestObject, b: &ManifestObject) -> bool {
-    let namespace = |object: &ManifestObject| object.namespace.clone().unwrap_or_else(|| case.seen.id.namespace.clone());
+    let namespace =
+        |object: &ManifestObject| object.namespace.clone().unwrap_or_else(|| case.seen.id.namespace.clone());
     a.group() == b.group() && a.kind == b.kind && a.name == b.name && namespace(a) == namespace(b)
 }
 
@@ -104,7 +105,8 @@ pub fn applied(case: &Case<'_>, target: &Revision) -> Result<Vec<Applied>, Refus
     if let Some(problem) = target.problems.first() {
         return Err(Refusal::UnknownObject(problem.to_string()));
     }
-    let others = || case.seen.revisions.values().flatten().filter(|other| other.opened.revision != target.opened.revision);
+    let others =
+        || case.seen.revisions.values().flatten().filter(|other| other.opened.revision != target.opened.revision);
     target
         .objects
         .iter()

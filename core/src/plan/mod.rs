@@ -88,7 +88,8 @@ fn rollback(case: &Case<'_>, operation: &Operation<'_>) -> Result<Work, Refusal>
     }
     let target = case.seen.revisions.get(&good).and_then(|opened| opened.as_ref().ok()).ok_or(Refusal::NoGood)?;
     let revision = newest.opened.revision + 1;
-    let edit = |status| InfoEdit { status: Some(status), description: Some(description.clone()), ..InfoEdit::default() };
+    let edit =
+        |status| InfoEdit { status: Some(status), description: Some(description.clone()), ..InfoEdit::default() };
     let mut first = finish::abandoned(case, revision, &format!("rolled back to revision {good}"));
     if newest.status() == Status::Uninstalling {
         first.push(finish::sealed(newest.opened.revision, &format!("rolled back to revision {good}")));

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{
-    DEFAULT_LIMIT, Damage, Document, Driver, Guard, Head, HeadReader, InfoEdit, Progress, RecordId, RecordMeta,
-    RECORD_TYPE, SYSTEM_LABELS, decode, encode, key_of,
+    DEFAULT_LIMIT, Damage, Document, Driver, Guard, Head, HeadReader, InfoEdit, Progress, RECORD_TYPE, RecordId,
+    RecordMeta, SYSTEM_LABELS, decode, encode, key_of,
 };
 
 /// What Kubernetes allows the values of one Secret or ConfigMap to sum up to, in bytes
@@ -153,9 +153,12 @@ impl StoredRecord {
             row.insert("modifiedAt".to_owned(), 0.into());
             return Ok(made);
         }
-        let mut labels: Map<String, Value> = self.meta.custom.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
+        let mut labels: Map<String, Value> =
+            self.meta.custom.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
         labels.retain(|key, _| !SYSTEM_LABELS.contains(&key.as_str()));
-        for (key, value) in [("name", release), ("owner", "helm"), ("status", &status), ("version", &revision.to_string())] {
+        for (key, value) in
+            [("name", release), ("owner", "helm"), ("status", &status), ("version", &revision.to_string())]
+        {
             labels.insert(key.to_owned(), value.into());
         }
         labels.insert("createdAt".to_owned(), now.as_second().to_string().into());

@@ -12,8 +12,6 @@ pub use undo::*;
 
 use thiserror::Error;
 
-
-
 /// Why a fix or an undo isn't done. Nothing has been written when one is given.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {

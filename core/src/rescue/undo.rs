@@ -35,7 +35,9 @@ pub fn undo(backup: &Backup, current: &[StoredRecord]) -> Result<Vec<UndoStep>, 
     match find(&backup.record) {
         // An uninstall takes the record away; a fix that keeps it can't have.
         None if !backup.wrote.is_empty() => return Err(Refusal::Gone),
-        Some(found) if found.meta.guard.uid != backup.record.meta.guard.uid && found.digest() != backup.record.digest() => {
+        Some(found)
+            if found.meta.guard.uid != backup.record.meta.guard.uid && found.digest() != backup.record.digest() =>
+        {
             return Err(Refusal::Gone);
         }
         Some(found) if ours(backup, found).is_none() => return Err(Refusal::ChangedSince),

@@ -19,17 +19,30 @@ pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
         Way::Resume | Way::Complete => vec![
             backup,
             values,
-            format!("helm rollback {name} {revision} -n {namespace}   # applies this very revision again; hooks of the {} don't run", case.kind.as_str()),
+            format!(
+                "helm rollback {name} {revision} -n {namespace}   # applies this very revision again; hooks of the {} don't run",
+                case.kind.as_str()
+            ),
         ],
         Way::Unlock => vec![
             backup,
             values,
-            format!("kubectl delete secret sh.helm.release.v1.{name}.v{revision} -n {namespace}   # forgets what it created"),
-            format!("helm upgrade {name} {} -n {namespace} -f values.yaml", chart.unwrap_or_else(|| "CHART".to_owned())),
+            format!(
+                "kubectl delete secret sh.helm.release.v1.{name}.v{revision} -n {namespace}   # forgets what it created"
+            ),
+            format!(
+                "helm upgrade {name} {} -n {namespace} -f values.yaml",
+                chart.unwrap_or_else(|| "CHART".to_owned())
+            ),
         ],
         Way::Rollback => {
             let good = last_good(case).map_or_else(|| "REVISION".to_owned(), |good| good.revision.to_string());
-            vec![backup, format!("helm rollback {name} {good} -n {namespace} --wait   # runs rollback hooks; leaves what it doesn't know")]
+            vec![
+                backup,
+                format!(
+                    "helm rollback {name} {good} -n {namespace} --wait   # runs rollback hooks; leaves what it doesn't know"
+                ),
+            ]
         }
         Way::Repair => vec![backup],
         Way::Uninstall => vec![backup, format!("helm uninstall {name} -n {namespace} --no-hooks")],

@@ -30,7 +30,9 @@ fn loss(kind: &str, name: &str, live: &Value) -> Option<String> {
             ))
         }
         "PersistentVolume" => Some(format!("persistentvolume/{name} and, unless it is retained, its data")),
-        "CustomResourceDefinition" => Some(format!("customresourcedefinition/{name} and every object of its kind, in all namespaces")),
+        "CustomResourceDefinition" => {
+            Some(format!("customresourcedefinition/{name} and every object of its kind, in all namespaces"))
+        }
         "Namespace" => Some(format!("namespace/{name} and everything in it")),
         _ => None,
     }

@@ -91,7 +91,7 @@ pub struct Situation<'a> {
 /// Takes a situation; gives the ways out, the recommended first.
 pub fn plan(situation: &Situation<'_>) -> Plan {
     let case = situation.case;
-    let mut options: Vec<WayOut> = Way::ALL.into_iter().map(|way| option(situation, way)).collect();
+    let mut options: Vec<WayOut> = Way::ALL.into_iter().map(|way| option(situation, way, false)).collect();
     options.sort_by_key(|option| (!option.applicable, rank(situation, option)));
     Plan {
         schema: PLAN_VERSION,
@@ -136,9 +136,9 @@ pub fn is_blocked(situation: &Situation<'_>) -> bool {
 }
 
 /// Takes a situation and a way; describes it.
-pub fn option(situation: &Situation<'_>, way: Way) -> WayOut {
+pub fn option(situation: &Situation<'_>, way: Way, records_only: bool) -> WayOut {
     let case = situation.case;
-    let found = open(situation, way).and_then(|()| work(case, situation.operation, way, false));
+    let found = open(situation, way).and_then(|()| work(case, situation.operation, way, records_only));
     let mut option = WayOut {
         id: way,
         applicable: false,
@@ -205,8 +205,14 @@ pub fn effects(case: &Case<'_>, work: &Work) -> Vec<Effect> {
         None => Live::Unknown("it wasn't read".to_owned()),
     };
     let hooks = |hooks: &[super::HookStep]| {
-        let open = hooks.iter().filter(|hook| !matches!(hook.run, crate::diagnose::HookRun::Succeeded | crate::diagnose::HookRun::Gone));
-        let run = |hook: &super::HookStep| Effect { object: hook.name.clone(), effect: EffectKind::Run, note: hook.event.clone() };
+        let open = hooks
+            .iter()
+            .filter(|hook| !matches!(hook.run, crate::diagnose::HookRun::Succeeded | crate::diagnose::HookRun::Gone));
+        let run = |hook: &super::HookStep| Effect {
+            object: hook.name.clone(),
+            effect: EffectKind::Run,
+            note: hook.event.clone(),
+        };
         open.map(run).collect::<Vec<_>>()
     };
     let mut found = hooks(&work.before);

@@ -45,9 +45,15 @@ pub(super) fn then(case: &Case<'_>, way: Way) -> String {
     let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
     match way {
         Way::Wait => "nothing changes".to_owned(),
-        Way::Complete | Way::Resume if case.status() == crate::record::Status::Uninstalling => "the release is gone".to_owned(),
-        Way::Complete | Way::Resume => format!("revision {revision} is deployed; the next helm upgrade goes on from it"),
-        Way::Unlock => "the next helm upgrade is accepted; the abandoned revision stays in the history as failed".to_owned(),
+        Way::Complete | Way::Resume if case.status() == crate::record::Status::Uninstalling => {
+            "the release is gone".to_owned()
+        }
+        Way::Complete | Way::Resume => {
+            format!("revision {revision} is deployed; the next helm upgrade goes on from it")
+        }
+        Way::Unlock => {
+            "the next helm upgrade is accepted; the abandoned revision stays in the history as failed".to_owned()
+        }
         Way::Rollback => format!("revision {} is deployed and holds what the good one held", revision + 1),
         Way::Repair => "Helm sees one deployed revision".to_owned(),
         Way::Uninstall => "the name is free".to_owned(),
@@ -63,7 +69,9 @@ pub(super) fn undo(case: &Case<'_>, way: Way) -> String {
         Way::Resume | Way::Rollback => {
             format!("refloat undo -n {namespace} puts records and objects back; what hooks did stays done")
         }
-        Way::Uninstall => format!("refloat undo -n {namespace} puts records and objects back, but not the data in volumes"),
+        Way::Uninstall => {
+            format!("refloat undo -n {namespace} puts records and objects back, but not the data in volumes")
+        }
     }
 }
 
