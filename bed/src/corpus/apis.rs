@@ -75,7 +75,8 @@ fn uninstall(case: &Case<'_>) -> Result<Option<Live>> {
 fn rollback(case: &Case<'_>) -> Result<Option<Live>> {
     let group = case.define(&["v1"])?;
     case.install(1, &case.app(1, "ready"), &["--wait", "--timeout", "90s"])?;
-    case.upgrade(2, &with_widget(case, &group, "v1"), &["--wait", "--timeout", "90s"])?;
+    let second = [case.app(2, "ready"), vec![widget(&group, "v1", "web")]].concat();
+    case.upgrade(2, &second, &["--wait", "--timeout", "90s"])?;
     case.undefine(&group, "v1")?;
     case.plain("rollback", &["1"])?.failed()?;
     case.expect("1:superseded 2:deployed 3:pending-rollback")?;

@@ -107,6 +107,8 @@ fn uninstall_over_live(case: &Case<'_>) -> Result<Option<Live>> {
         &["--wait", "--timeout", "30m"],
     )?;
     case.pod("web", |pod| pod["metadata"]["annotations"]["bed.refloat.dev/pod"] == "never-ready")?;
+    // Else it would soon fail for want of its objects, and write that over the uninstall's record.
+    helm.freeze()?;
     let uninstall = case.plain_spawn("uninstall", &["--wait", "--timeout", "30m"])?;
     case.gone("apps/v1/deployments/web")?;
     case.expect("1:deployed 2:uninstalling")?;

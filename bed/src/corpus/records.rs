@@ -1,6 +1,6 @@
 //! Records that are damaged, contradict each other, or may not be written.
 use super::objects::config_map;
-use super::{Asker, Case, Scenario, V3, V4, calm, failed, scenario, stale};
+use super::{Asker, Case, Scenario, V3, V4, calm, failed, label, scenario, stale};
 use crate::{At, Driver, Live, Webhooks};
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
@@ -92,7 +92,14 @@ pub(super) const ALL: &[Scenario] = &[
     scenario(
         "record-write-forbidden",
         "install by a user who may create records and not change them: done, and pending for ever",
-        stale("install", &["final-write", "supersede", "wait"], &["record-write-refused"]).field('q'),
+        label(
+            "install",
+            &["final-write", "supersede", "wait"],
+            // He may not see which webhooks there are, so whatever is proved without them takes longer.
+            &["stale", "possible"],
+            &["record-write-refused"],
+        )
+        .field('q'),
         write_forbidden,
     )
     .asked_by(Asker::Deployer),

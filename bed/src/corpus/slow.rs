@@ -27,7 +27,7 @@ pub(super) const ALL: &[Scenario] = &[
     .only(V3),
     scenario(
         "clock-skewed-live",
-        "upgrade waits for a slow pod, run by a Helm whose clock is two hours behind",
+        "upgrade waits for a slow pod, run by a Helm whose clock is years behind",
         live("upgrade", &["wait"], &["slow-rollout"]).field('r'),
         skewed,
     )
