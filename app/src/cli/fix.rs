@@ -211,6 +211,10 @@ fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<W
                     };
                     Err(Failure::new(Exit::Refused, why).hint("refloat plan shows the ways out; --with takes one"))
                 }
+                (false, _, Some(first)) if first.destructive => {
+                    Err(Failure::new(Exit::Refused, format!("the recommended way ({}) is destructive", first.id))
+                        .hint("refloat plan names what it loses; --with takes it"))
+                }
                 (false, _, Some(first)) => Ok(first.id),
                 (false, _, None) => Err(Failure::new(Exit::Refused, "there is nothing to be done")
                     .hint("refloat diagnose shows how the release stands")),

@@ -5,7 +5,7 @@ use refloat_core::plan::HookStep;
 use refloat_core::ready::{HookState, hook_done};
 
 use super::Fixer;
-use super::objects::{guard, is_going, live, stopped};
+use super::objects::{LOOK_EVERY, guard, is_going, live, stopped};
 use crate::cluster::ClusterError;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -72,7 +72,7 @@ impl Fixer<'_> {
         self.note(&format!("running {} hook {}", hook.event, hook.name)).await?;
         if hook.policies.iter().any(|policy| policy == "before-hook-creation") {
             self.delete_hook(hook).await?;
-            self.until("the hook's object of an earlier run is gone", async |fixer: &Self| {
+            self.until("the hook's object of an earlier run is gone", LOOK_EVERY, async |fixer: &Self| {
                 Ok(live(fixer.objects, &hook.read).await?.is_none().then_some(()))
             })
             .await?;
@@ -90,7 +90,7 @@ impl Fixer<'_> {
     async fn await_hook(&mut self, hook: &HookStep) -> Result<(), Failure> {
         let words = format!("{} hook {} ends", hook.event, hook.name);
         let state = self
-            .until(&words, async |fixer: &Self| {
+            .until(&words, LOOK_EVERY, async |fixer: &Self| {
                 Ok(match live(fixer.objects, &hook.read).await? {
                     // Helm takes a hook that goes away while it is watched for done.
                     None => Some(HookState::Done),

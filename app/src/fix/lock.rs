@@ -117,7 +117,7 @@ impl<'a> Lock<'a> {
         };
         let (lease, journal) = match before {
             None => {
-                let lease = written(None, id, &holder, now, &journal);
+                let lease = written(None, id, &holder, now, &journal)?;
                 (objects.create(&read, &lease).await.map_err(raced)?, journal)
             }
             Some(held) if held.alive => {
@@ -128,7 +128,7 @@ impl<'a> Lock<'a> {
                 .hint("wait for it, and look again"));
             }
             Some(held) => {
-                let lease = written(Some(&held.lease), id, &holder, now, &held.journal);
+                let lease = written(Some(&held.lease), id, &holder, now, &held.journal)?;
                 (objects.replace_object(&read, &lease).await.map_err(raced)?, held.journal)
             }
         };
@@ -137,7 +137,7 @@ impl<'a> Lock<'a> {
 
     /// Writes the journal down, and with it renews the lock.
     pub async fn note(&mut self, id: &ReleaseId, now: Timestamp) -> Result<(), Failure> {
-        let lease = written(Some(&self.lease), id, &self.holder, now, &self.journal);
+        let lease = written(Some(&self.lease), id, &self.holder, now, &self.journal)?;
         let lost = |error| match error {
             ClusterError::Conflict(_) | ClusterError::Missing(_) => {
                 Failure::new(Exit::Changed, "another refloat took the lock over; this one stops")
@@ -167,9 +167,16 @@ impl<'a> Lock<'a> {
     }
 }
 
-fn written(lease: Option<&Value>, id: &ReleaseId, holder: &str, now: Timestamp, journal: &Journal) -> Value {
+fn written(
+    lease: Option<&Value>,
+    id: &ReleaseId,
+    holder: &str,
+    now: Timestamp,
+    journal: &Journal,
+) -> Result<Value, Failure> {
     let micros = now.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
-    let journal = serde_json::to_string(journal).unwrap_or_default();
+    let broken = |error| Failure::new(Exit::Bug, "the journal can't be written").because(error);
+    let journal = serde_json::to_string(journal).map_err(broken)?;
     let mut made = json!({
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -187,5 +194,5 @@ fn written(lease: Option<&Value>, id: &ReleaseId, holder: &str, now: Timestamp, 
             metadata.insert(field.to_owned(), kept);
         }
     }
-    made
+    Ok(made)
 }

@@ -31,6 +31,9 @@ pub use lock::{Held, Journal, held};
 
 use lock::Lock;
 
+/// How often readiness is looked at, which takes a read for every object. Helm itself looks every two seconds.
+const READY_EVERY: Duration = Duration::from_secs(1);
+
 /// How a fix is to be done.
 #[derive(Debug, Clone)]
 pub struct FixOptions {
@@ -221,7 +224,7 @@ impl Fixer<'_> {
             let words = format!("{} objects are gone", work.remove.len());
             let id = self.id.clone();
             return self
-                .until(&words, async |fixer: &Self| {
+                .until(&words, objects::LOOK_EVERY, async |fixer: &Self| {
                     for removed in &work.remove {
                         let found = objects::live(fixer.objects, &removed.read).await?;
                         let waits = |found| refloat_core::plan::stays(&id, found, removed.marked).is_none();
@@ -234,7 +237,7 @@ impl Fixer<'_> {
                 .await;
         }
         let words = format!("{} objects are ready", work.apply.len());
-        self.until(&words, async |fixer: &Self| {
+        self.until(&words, READY_EVERY, async |fixer: &Self| {
             let history = list(fixer.records, &fixer.id).await?;
             let seen = observe_known(fixer.records, fixer.objects.reading(), fixer.id.clone(), history).await?;
             let case = Case::new(&seen);
@@ -251,6 +254,7 @@ impl Fixer<'_> {
     async fn until<T>(
         &mut self,
         what: &str,
+        every: Duration,
         look: impl AsyncFn(&Self) -> Result<Option<T>, Failure>,
     ) -> Result<T, Failure> {
         let begun = Instant::now();
@@ -267,7 +271,7 @@ impl Fixer<'_> {
                 .hint("run the same fix again: it goes on where it stopped; --timeout waits longer"));
             }
             (self.tell)(&format!("waiting until {what} ({}s)", begun.elapsed().as_secs()));
-            tokio::time::sleep(objects::LOOK_EVERY / self.tempo.max(1)).await;
+            tokio::time::sleep(every / self.tempo.max(1)).await;
             let now = self.now().await?;
             self.lock.renew(&self.id, now).await?;
         }

@@ -40,7 +40,12 @@ pub(super) fn is_going(object: &Value) -> bool {
 pub(super) async fn apply(objects: &dyn WriteObjects, id: &ReleaseId, applied: &Applied) -> Result<bool, Failure> {
     for _ in 0..RACES {
         let Some(found) = live(objects, &applied.read).await? else {
-            match objects.create(&applied.read, &applied.object).await {
+            // Helm creates on the server's side what it will change there: what it owns otherwise it could never take away.
+            let made = match applied.server_side {
+                true => objects.apply(&applied.read, &applied.object).await,
+                false => objects.create(&applied.read, &applied.object).await,
+            };
+            match made {
                 Ok(_) => return Ok(true),
                 Err(ClusterError::Conflict(_)) => continue,
                 Err(error) => return Err(stopped(&applied.words, "created", error)),
