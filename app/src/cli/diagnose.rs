@@ -2,7 +2,9 @@
 
 use clap::Args;
 use refloat_core::compare::{Side, Speaks};
-use refloat_core::diagnose::{Cause, Diagnosis, HookRun, LivenessVerdict, ObjectView, depth, diagnose as conclude};
+use refloat_core::diagnose::{
+    Cause, Diagnosis, HookRun, LivenessVerdict, ObjectView, Outlook, depth, diagnose as conclude,
+};
 use refloat_core::report::{age, one_line};
 
 use super::open;
@@ -77,6 +79,7 @@ impl Page<'_> {
         self.hooks()?;
         self.orphans()?;
         self.history()?;
+        self.again()?;
         self.answers()?;
         self.unknowns()
     }
@@ -275,6 +278,50 @@ impl Page<'_> {
         }
         let more = self.found.history.len().saturating_sub(most);
         if more > 0 { self.ui.line(format!("  {more} older")) } else { Ok(()) }
+    }
+
+    /// What doing it again would mean, and what the next upgrade would change.
+    fn again(&mut self) -> Result<(), Failure> {
+        let Some(rerun) = &self.found.rerun else { return Ok(()) };
+        let verdict = match rerun.safe {
+            Some(true) => "safe",
+            Some(false) => "mind",
+            None => "not known",
+        };
+        self.heading("DOING IT AGAIN", verdict)?;
+        for why in &rerun.why {
+            self.folded(&format!("  - {}", one_line(why)), 4)?;
+        }
+        for outlook in &self.found.outlook {
+            let count = |verb: &str, count: usize| (count > 0).then(|| format!("{verb} {count}"));
+            let counts: Vec<String> = [
+                count("creates", outlook.created.len()),
+                count("changes", outlook.changed.len()),
+                count("deletes", outlook.deleted.len()),
+                count("can't be told of", outlook.unknown.len()),
+                Some(format!("leaves {} as they are", outlook.unchanged)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            let words = format!("  an upgrade with the objects of revision {} {}", outlook.revision, counts.join(", "));
+            self.folded(&words, 4)?;
+            if self.all {
+                self.outlook(outlook)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn outlook(&mut self, outlook: &Outlook) -> Result<(), Failure> {
+        let named = outlook.created.iter().map(|object| format!("creates {object}"));
+        let deleted = outlook.deleted.iter().map(|object| format!("deletes {object}"));
+        let changed =
+            outlook.changed.iter().map(|change| format!("changes {}: {}", change.object, change.fields.join(", ")));
+        for line in named.chain(changed).chain(deleted) {
+            self.folded(&format!("      {}", one_line(&line)), 8)?;
+        }
+        Ok(())
     }
 
     fn answers(&mut self) -> Result<(), Failure> {

@@ -95,7 +95,7 @@ impl Backups for KubeBackups {
             let name = part_name(id, part);
             let request =
                 path(namespace).get(&name, &GetParams::default()).map_err(|_| ClusterError::Decode(what.clone()))?;
-            let found = self.http.object(request, &what).await?.ok_or_else(|| ClusterError::Missing(name))?;
+            let found = self.http.object(request, &what).await?.ok_or(ClusterError::Missing(name))?;
             let piece = data(&found, "backup.json.gz").ok_or_else(|| ClusterError::Decode(what.clone()))?;
             packed.extend(piece);
         }

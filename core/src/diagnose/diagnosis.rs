@@ -13,8 +13,10 @@ use super::liveness::{Liveness, liveness};
 use super::next::next_step;
 use super::operation::{Operation, Phase, operation};
 use super::orphans::{Orphan, orphans};
+use super::outlook::{Outlook, outlook};
 use super::owner::{Owner, owner};
 use super::past::{Past, last_good, past};
+use super::rerun::{Rerun, rerun};
 use super::unknowns::unknowns;
 use crate::compare::{Evidence, Side};
 use crate::inventory::Opened;
@@ -71,6 +73,11 @@ pub struct Diagnosis {
     /// The newest revision that is known to have been good, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_good: Option<LastGood>,
+    /// Whether doing it again is safe; `None` where nothing is to be done again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<Rerun>,
+    /// What the next upgrade would change, with the newest manifest and with the one before.
+    pub outlook: Vec<Outlook>,
     /// What Helm will answer now, by command.
     pub answers: BTreeMap<&'static str, Foretold>,
     /// What couldn't be seen, and what that hides.
@@ -221,6 +228,8 @@ pub fn diagnose(seen: &Observation) -> Diagnosis {
         owner: owner(&case),
         history: past(seen),
         last_good: last_good(&case),
+        rerun: rerun(&case, &operation),
+        outlook: outlook(&case),
         answers: foretold(&case),
         unknowns: unknowns(&case),
         operation: operation_view(&case, &operation),

@@ -12,8 +12,10 @@ mod liveness;
 mod next;
 mod operation;
 mod orphans;
+mod outlook;
 mod owner;
 mod past;
+mod rerun;
 mod status;
 mod unknowns;
 
@@ -25,5 +27,7 @@ pub use hooks::*;
 pub use liveness::*;
 pub use operation::*;
 pub use orphans::*;
+pub use outlook::*;
 pub use owner::*;
 pub use past::*;
+pub use rerun::*;
