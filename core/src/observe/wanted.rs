@@ -304,7 +304,7 @@ impl Wants<'_> {
     /// Nodes, claims and logs of pods that aren't ready.
     fn behind_pods(&mut self) {
         let mut logs = Vec::new();
-        for pod in pods(self.seen).into_iter().filter(|pod| !looks_ready(self.seen, pod)).take(MOST_PODS) {
+        for pod in pods(self.seen).into_iter().filter(|pod| !is_well(pod)).take(MOST_PODS) {
             let namespace = text(pod, "/metadata/namespace");
             if let node @ 1.. = text(pod, "/spec/nodeName").len() {
                 self.add([Read::object(&known::nodes(), "", &text(pod, "/spec/nodeName")[..node])]);
@@ -315,10 +315,11 @@ impl Wants<'_> {
                 .map(|claim| Read::object(&known::claims(), namespace, claim))
                 .collect();
             self.add(claims);
-            logs.extend(ended(pod));
+            logs.extend(logs_of(pod));
         }
-        logs.truncate(MOST_LOGS);
-        self.add(logs);
+        // What ended tells more than what runs.
+        logs.sort_by_key(|(runs, _)| *runs);
+        self.add(logs.into_iter().take(MOST_LOGS).map(|(_, log)| log));
         let classes: Vec<_> = self
             .claims()
             .into_iter()
@@ -356,22 +357,32 @@ impl Wants<'_> {
     }
 }
 
-/// The logs of a pod's containers that ended badly.
-fn ended(pod: &Value) -> Vec<Read> {
+/// The logs of a pod's containers that ended badly, or run; with whether they run.
+fn logs_of(pod: &Value) -> Vec<(bool, Read)> {
     let statuses = list(pod, "/status/initContainerStatuses").chain(list(pod, "/status/containerStatuses"));
-    let bad = |status: &&Value| {
+    let wanted = |status: &Value| {
         let code = |state: &str| status.pointer(&format!("/{state}/terminated/exitCode")).and_then(Value::as_i64);
-        code("state").or_else(|| code("lastState")).is_some_and(|code| code != 0)
-    };
-    statuses
-        .filter(bad)
-        .map(|status| Read::Log {
+        let ended_badly = code("state").or_else(|| code("lastState")).is_some_and(|code| code != 0);
+        let runs = status.pointer("/state/running").is_some();
+        let log = Read::Log {
             namespace: text(pod, "/metadata/namespace").to_owned(),
             pod: text(pod, "/metadata/name").to_owned(),
             container: text(status, "/name").to_owned(),
-            previous: status.pointer("/state/terminated").is_none(),
-        })
-        .collect()
+            previous: ended_badly && status.pointer("/state/terminated").is_none(),
+        };
+        (ended_badly || runs).then_some((!ended_badly, log))
+    };
+    statuses.filter_map(wanted).collect()
+}
+
+/// Whether nothing about a pod is to be explained: it is ready, or has done its work. One of a Job is to end, not to be ready.
+/// Items of a list don't say their kind.
+fn is_well(pod: &Value) -> bool {
+    let of_job = list(pod, "/metadata/ownerReferences").any(|owner| text(owner, "/kind") == "Job");
+    let mut conditions = list(pod, "/status/conditions");
+    let ready = conditions.any(|one| text(one, "/type") == "Ready" && text(one, "/status") == "True");
+    pod.pointer("/metadata/deletionTimestamp").is_none()
+        && (text(pod, "/status/phase") == "Succeeded" || ready && !of_job)
 }
 
 /// Whether an object needs no explaining: a Helm wouldn't wait for it, told to wait for jobs or not.

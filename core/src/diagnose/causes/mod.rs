@@ -8,26 +8,47 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::case::Case;
+use super::case::{Case, Object};
 use super::liveness::Liveness;
 use super::operation::Operation;
 
 mod apis;
 mod around;
 mod concurrent;
+mod config_missing;
+mod crash_loop;
 mod deletion;
+mod hook_failed;
+mod hook_refused;
+mod hook_running;
+mod image_pull;
 mod immutable;
 mod killed;
 mod leftovers;
+mod limit_range;
+mod node_lost;
 mod owners;
 mod ownership;
+mod pod_security;
+mod probe_failing;
+mod progress_deadline;
+mod pvc_pending;
+mod quota_exceeded;
 mod records;
+mod refusal;
 mod refused;
+mod said;
 mod scope;
+mod service_account_missing;
+mod slow_rollout;
 mod unknown;
+mod unschedulable;
 mod unwritten;
+mod volume_mount;
+mod wait_timeout;
 mod webhooks;
 mod words;
+mod workload;
 
 /// How sure a cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -112,6 +133,24 @@ const RULES: &[Rule] = &[
     concurrent::rule,
     leftovers::rule,
     owners::rule,
+    image_pull::rule,
+    crash_loop::rule,
+    probe_failing::rule,
+    config_missing::rule,
+    volume_mount::rule,
+    unschedulable::rule,
+    pvc_pending::rule,
+    quota_exceeded::rule,
+    limit_range::rule,
+    pod_security::rule,
+    service_account_missing::rule,
+    progress_deadline::rule,
+    node_lost::rule,
+    slow_rollout::rule,
+    hook_failed::rule,
+    hook_running::rule,
+    hook_refused::rule,
+    wait_timeout::rule,
 ];
 
 /// Takes a scene; gives every cause found, the most telling first, each code and summary once.
