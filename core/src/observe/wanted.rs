@@ -362,7 +362,8 @@ fn logs_of(pod: &Value) -> Vec<(bool, Read)> {
     let statuses = list(pod, "/status/initContainerStatuses").chain(list(pod, "/status/containerStatuses"));
     let wanted = |status: &Value| {
         let code = |state: &str| status.pointer(&format!("/{state}/terminated/exitCode")).and_then(Value::as_i64);
-        let ended_badly = code("state").or_else(|| code("lastState")).is_some_and(|code| code != 0);
+        let crashes = text(status, "/state/waiting/reason") == "CrashLoopBackOff";
+        let ended_badly = crashes || code("state").or_else(|| code("lastState")).is_some_and(|code| code != 0);
         let runs = status.pointer("/state/running").is_some();
         let log = Read::Log {
             namespace: text(pod, "/metadata/namespace").to_owned(),

@@ -76,8 +76,8 @@ fn ending(container: &Container<'_>, pods: usize) -> String {
 /// (`pkg/kube/client.go:waitForJob`), Helm 4 `resource Job/ns/web-pre not ready. status: Failed` (`pkg/kube/statuswait.go`).
 static WORDS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
-        r"(?i)\b(?P<kind>job|pod) (?P<name>[a-z0-9][a-z0-9.-]{0,252}) failed(?:: (?P<why>[A-Za-z]+))?",
         r"(?i)resource (?P<kind>job|pod)/[a-z0-9.-]{1,63}/(?P<name>[a-z0-9][a-z0-9.-]{0,252}) not ready\. status: Failed(?:, message: (?P<why>[^\n]{1,200}))?",
+        r"(?i)\b(?P<kind>job|pod) (?P<name>[a-z0-9][a-z0-9.-]{0,252}) failed(?:: (?P<why>[A-Za-z]+))?",
     ]
     .iter()
     .filter_map(|pattern| Regex::new(pattern).ok())
@@ -101,7 +101,8 @@ fn by_words(scene: &Scene<'_>) -> Option<Cause> {
         (None, Some(kind), Some(name)) => format!("hook {}/{name}", kind.to_lowercase()),
         _ => return None,
     };
-    let why = part("why").map(|why| format!(" ({})", shortened(why, 120))).unwrap_or_default();
+    let why = part("why").map(|why| why.split(" context deadline").next().unwrap_or(why));
+    let why = why.map(|why| format!(" ({})", shortened(why, 120))).unwrap_or_default();
     let namespace = &scene.case.seen.id.namespace;
     Some(Cause {
         code: "hook-failed",

@@ -171,3 +171,5 @@ pub fn causes(scene: &Scene<'_>) -> Vec<Cause> {
 
 #[cfg(test)]
 mod api_tests;
+#[cfg(test)]
+mod tests;

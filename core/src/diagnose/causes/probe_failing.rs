@@ -10,7 +10,7 @@ use crate::diagnose::case::{event_time, list, number, text, time};
 use crate::diagnose::operation::Phase;
 use crate::record::Status;
 
-/// How long a container that has no probe, or one that needs less, is given before it counts as not getting ready.
+/// How many seconds a container is given at least before it counts as not getting ready.
 const GRACE: i64 = 30;
 
 /// Gives each workload whose probes fail.
@@ -27,8 +27,10 @@ pub(super) fn of(scene: &Scene<'_>, workload: &Workload<'_>) -> Option<Cause> {
     let (pod, container) = (finding.pod, &finding.container);
     let confidence = match (finding.event, finding.over) {
         (Some(_), true) => Confidence::Certain,
-        (Some(_), false) | (None, true) => Confidence::Likely,
-        (None, false) => return None,
+        (Some(_), false) => Confidence::Likely,
+        // Only a probe or a gate keeps a container that runs from being ready, but events may be gone or never read.
+        (None, true) if gated(pod) || has_probe(container) => Confidence::Likely,
+        (None, _) => return None,
     };
     let what = match finding.event.and_then(probe_of) {
         Some(probe) if finding.killed => format!("{probe} probe of {} fails, so it is restarted", container.words()),
@@ -119,6 +121,10 @@ fn gated(pod: &Value) -> bool {
     };
     let ready = containers(pod).iter().all(|one| one.init || one.status.get("ready") == Some(&Value::Bool(true)));
     ready && list(pod, "/spec/readinessGates").any(|gate| !passed(gate))
+}
+
+fn has_probe(container: &Container<'_>) -> bool {
+    container.spec.is_some_and(|spec| spec.get("readinessProbe").or_else(|| spec.get("startupProbe")).is_some())
 }
 
 /// How many seconds the probes of a container give it to become ready.

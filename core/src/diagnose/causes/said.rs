@@ -24,7 +24,7 @@ const MOST_LOG_LINES: usize = 3;
 /// What looks like a secret: credentials in addresses, values of telling names, bearer tokens, web tokens.
 static SECRETS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let pattern = concat!(
-        r"(?i)(?P<a>[a-z][a-z0-9+.-]*://)[^\s/@]+@",
+        r"(?i)(?P<a>[a-z][a-z0-9+.-]*://)[^\s/@]+(?P<e>@)",
         r#"|(?P<b>(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?)["']?\s*[=:]\s*)(?:"[^"]*"|'[^']*'|[^\s,;&]+)"#,
         r"|(?P<c>(?:bearer|basic)\s+)[a-z0-9._~+/=-]{8,}",
         r"|(?P<d>)eyJ[a-zA-Z0-9_-]{8,}\.[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+)?",
@@ -38,7 +38,7 @@ pub(super) fn said(words: &str) -> String {
     // Cut first, so that searching costs little; then again, as masks may be longer than what they hide.
     let line = shortened(words, 4 * LONGEST);
     let Some(secrets) = SECRETS.as_ref() else { return String::new() };
-    shortened(&secrets.replace_all(&line, "$a$b$c$d***"), LONGEST)
+    shortened(&secrets.replace_all(&line, "$a$b$c$d***$e"), LONGEST)
 }
 
 /// A short quotation, for a summary.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::said::{ago, event_line, lines, within};
-use super::workload::{Workload, containers, describe_pod, explained, pod_events, pod_words, workloads};
+use super::workload::{Workload, containers, describe_pod, explained, is_well, pod_events, pod_words, workloads};
 use super::{Cause, Confidence, Scene};
 use crate::diagnose::case::{event_time, text};
 use crate::ready::Pace;
@@ -19,19 +19,31 @@ pub fn rule(scene: &Scene<'_>) -> Vec<Cause> {
 pub(super) fn of(scene: &Scene<'_>, workload: &Workload<'_>) -> Option<Cause> {
     let object = workload.object.filter(|_| !workload.aside)?;
     let progress = object.readiness.as_ref()?.progress.as_ref()?;
-    if progress.pace(scene.case.seen.at) != Pace::Moving || explained(scene, workload).is_some() {
+    let moved = progress.last_moved?;
+    // The counts may be full with pods of the template before, which the counts of a Deployment don't tell apart.
+    let moves = match progress.pace(scene.case.seen.at) {
+        Pace::Moving => true,
+        Pace::Complete => scene.case.seen.at.duration_since(moved) <= progress.patience,
+        Pace::Stuck | Pace::Unknown => false,
+    };
+    if !moves || explained(scene, workload).is_some() {
         return None;
     }
-    let moved = progress.last_moved?;
     let pod = workload.unready().next();
     let warnings: Vec<&Value> = pod.map(|pod| warnings(scene, pod)).unwrap_or_default();
-    let got = object.progress_words().unwrap_or_default();
+    let ready = newest_ready(workload);
+    let got = match workload.kind {
+        "Pod" => "not ready yet".to_owned(),
+        _ => format!("{ready} of {} new pods ready", progress.want),
+    };
     let says = match workload.kind {
         "Job" => format!("still runs; last moved {}", ago(scene, moved)),
         _ => format!("rolling out, and moving: {got}; last moved {}", ago(scene, moved)),
     };
-    // A warning that no rule knows may be what is in the way.
-    let confidence = if warnings.is_empty() { Confidence::Likely } else { Confidence::Possible };
+    // A warning that no rule knows may be what is in the way; and after Helm gave up, only pods that got ready show that it
+    // would have been a matter of time.
+    let nearer = scene.case.status() != Status::Failed || ready > 0;
+    let confidence = if warnings.is_empty() && nearer { Confidence::Likely } else { Confidence::Possible };
     let mut cause = workload.cause("slow-rollout", confidence, &says);
     let counts = format!(
         "{} wanted, {} of the newest template, {} ready, {} available; a step is expected within {}",
@@ -52,6 +64,16 @@ pub(super) fn of(scene: &Scene<'_>, workload: &Workload<'_>) -> Option<Cause> {
         _ => "let it come to its end".to_owned(),
     };
     Some(cause)
+}
+
+/// How many pods of the newest template are ready. A StatefulSet's and a DaemonSet's carry the revision as a label.
+fn newest_ready(workload: &Workload<'_>) -> usize {
+    let revision = text(workload.live, "/status/updateRevision");
+    let is_new = |pod: &Value| {
+        let own = text(pod, "/metadata/labels/controller-revision-hash");
+        revision.is_empty() || own.is_empty() || own == revision
+    };
+    workload.pods.iter().filter(|pod| is_new(pod) && is_well(pod)).count()
 }
 
 /// Warnings about a pod of the last minutes, newest first.

@@ -26,7 +26,7 @@ fn of(scene: &Scene<'_>) -> Option<Cause> {
     let more_precise = all.iter().filter(|workload| !workload.aside).any(|workload| {
         workload.hook.is_some() && in_hooks
             || explained(scene, workload).is_some()
-            || super::slow_rollout::of(scene, workload).is_some()
+            || super::slow_rollout::of(scene, workload).is_some_and(|cause| cause.confidence > Confidence::Possible)
     });
     if more_precise
         || !super::pvc_pending::rule(scene).is_empty()
