@@ -96,7 +96,7 @@ pub(super) fn log_lines(scene: &Scene<'_>, pod: &Value, container: &str) -> Vec<
     let mut lines: Vec<String> = log
         .lines()
         .rev()
-        .map(|line| said(line))
+        .map(said)
         .filter(|line| !line.is_empty())
         .take(MOST_LOG_LINES)
         .map(|line| format!("log of {}: {line}", one_line(container)))

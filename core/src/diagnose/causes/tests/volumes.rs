@@ -40,7 +40,7 @@ fn a_scheduling_gate_is_no_full_node() {
     assert!(waiting_for(gated).top().summary.contains("the pod is held back by a scheduling gate"));
 }
 
-fn claim(class: Value, phase: &str) -> Value {
+fn claim(class: Option<&str>, phase: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "shop"},
         "spec": {"storageClassName": class}, "status": {"phase": phase}})
 }
@@ -59,16 +59,16 @@ fn needing(message: &str) -> World {
 
 #[test]
 fn a_claim_without_a_volume_says_why() {
-    let pending = claim("fast".into(), "Pending");
+    let pending = claim(Some("fast"), "Pending");
     let failed = event(&pending, "ProvisioningFailed", "rpc error: no capacity left", 1);
     let table = [
         (vec![pending.clone()], UNBOUND, "claim data gets no volume (storage class fast doesn't exist)"),
         (
-            vec![claim(Value::Null, "Pending")],
+            vec![claim(None, "Pending")],
             UNBOUND,
             "claim data gets no volume (it names no storage class, and none is the default)",
         ),
-        (vec![claim("fast".into(), "Lost")], UNBOUND, "claim data gets no volume (the volume it was bound to is gone)"),
+        (vec![claim(Some("fast"), "Lost")], UNBOUND, "claim data gets no volume (the volume it was bound to is gone)"),
         (
             vec![pending.clone(), class("csi.example", "Immediate")],
             UNBOUND,
@@ -90,7 +90,7 @@ fn a_claim_without_a_volume_says_why() {
             "claim data isn't there, and its pods need it",
         ),
         (
-            vec![claim("fast".into(), "Bound")],
+            vec![claim(Some("fast"), "Bound")],
             "0/1 nodes are available: 1 node(s) had volume node affinity conflict",
             "0/1 nodes are available: 1 node(s) had volume node affinity conflict",
         ),
@@ -108,7 +108,7 @@ fn a_claim_that_nothing_uses_and_that_waits_for_a_user_is_told() {
     let wanted = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": {"storageClassName": "fast"}});
     let world = World::failed("context deadline exceeded")
         .added(wanted)
-        .with([claim("fast".into(), "Pending"), class("csi.example", "WaitForFirstConsumer")]);
+        .with([claim(Some("fast"), "Pending"), class("csi.example", "WaitForFirstConsumer")]);
     let says = "persistentvolumeclaim/data: gets no volume (its class makes volumes only once a pod uses the claim, and none was seen)";
     assert_eq!(world.top().summary, says);
     assert_eq!(world.codes(), ["pvc-pending"]);
