@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::crash_loop::{ended_line, job_failed_line};
 use super::hook_refused::is_refused;
-use super::refusal::description;
-use super::said::{briefly, describe, lines, log_lines, said, typed};
+use super::refusal::{description, helm_line};
+use super::said::{briefly, describe, lines, log_lines, typed};
 use super::workload::{Container, Workload, again, containers, explained, logs_of, pod_words, workloads};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::{number, text};
@@ -52,8 +52,7 @@ fn by_object(scene: &Scene<'_>, workload: &Workload<'_>) -> Cause {
         let ended = ended_line(scene, container).map(|line| format!("{} {line}", pod_words(pod)));
         ended.into_iter().chain(log_lines(scene, pod, container.name)).collect::<Vec<_>>()
     });
-    let helm = description(scene).map(|words| format!("Helm: {}", said(&words)));
-    let evidence = job_failed_line(workload.live).into_iter().chain(told.unwrap_or_default()).chain(helm);
+    let evidence = job_failed_line(workload.live).into_iter().chain(told.unwrap_or_default()).chain(helm_line(scene));
     cause.evidence.extend(lines(evidence));
     if let (Some(pod), Some(container)) = (last, &container) {
         cause.command = logs_of(pod, container.name, false);
@@ -108,7 +107,7 @@ fn by_words(scene: &Scene<'_>) -> Option<Cause> {
         code: "hook-failed",
         confidence: if found.is_some() { Confidence::Certain } else { Confidence::Likely },
         summary: format!("{words}: failed{why}, and its object is gone with what it said"),
-        evidence: lines(told.map(|told| format!("Helm: {}", said(&told)))),
+        evidence: lines(helm_line(scene)),
         command: hook.map_or_else(
             || format!("kubectl get jobs,pods -n {}", typed(namespace)),
             |hook| describe(&hook.hook.kind.to_lowercase(), namespace, &hook.hook.name),

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::hook_failed::hook_words;
-use super::refusal::{description, object_words};
+use super::refusal::{description, helm_line, object_words};
 use super::said::{lines, said, typed};
 use super::workload::again;
 use super::{Cause, Confidence, Scene, depth};
@@ -56,7 +56,7 @@ fn by_words(scene: &Scene<'_>, told: &str) -> Option<Cause> {
         None => stopped_hook(scene, kind).map_or_else(|| format!("a hook of kind {kind}"), hook_words),
     };
     if exists.is_some() {
-        return Some(exists_cause(scene, &words, part("name")?, kind, Confidence::Certain, told));
+        return Some(exists_cause(scene, &words, part("name")?, kind, Confidence::Certain));
     }
     let (user, verb, namespace) = (said(part("user")?), part("verb")?, &scene.case.seen.id.namespace);
     let resource = kind.split_once('.').map_or(kind, |(plural, _)| plural);
@@ -64,7 +64,7 @@ fn by_words(scene: &Scene<'_>, told: &str) -> Option<Cause> {
         code: "hook-forbidden",
         confidence: Confidence::Certain,
         summary: format!("{words}: user {user} may not {verb} {kind} in {namespace}"),
-        evidence: lines([format!("Helm: {}", said(told))]),
+        evidence: lines(helm_line(scene)),
         command: format!(
             "kubectl auth can-i {verb} {} -n {} --as {}",
             typed(resource),
@@ -87,14 +87,14 @@ fn stopped_hook<'s>(scene: &'s Scene<'_>, plural: &str) -> Option<&'s HookView<'
     left.find(|hook| plural.starts_with(hook.hook.kind.to_lowercase().trim_end_matches('y')))
 }
 
-fn exists_cause(scene: &Scene<'_>, words: &str, name: &str, kind: &str, confidence: Confidence, told: &str) -> Cause {
+fn exists_cause(scene: &Scene<'_>, words: &str, name: &str, kind: &str, confidence: Confidence) -> Cause {
     let namespace = &scene.case.seen.id.namespace;
     let resource = kind.to_lowercase();
     Cause {
         code: "hook-exists",
         confidence,
         summary: format!("{words}: it can't be created, as one of that name is there already"),
-        evidence: lines([told.to_owned()].into_iter().map(|told| format!("Helm: {}", said(&told)))),
+        evidence: lines(helm_line(scene)),
         command: format!("kubectl get {} {} -n {}", typed(&resource), typed(name), typed(namespace)),
         remedy: format!(
             "make sure that nothing needs it, delete it, and have the chart delete it before the hook \
@@ -121,7 +121,7 @@ fn left_over(scene: &Scene<'_>) -> Option<Cause> {
         return None;
     }
     let (name, kind) = (&stopped.hook.name, &stopped.hook.kind);
-    let mut cause = exists_cause(scene, &hook_words(stopped), name, kind, Confidence::Likely, "");
+    let mut cause = exists_cause(scene, &hook_words(stopped), name, kind, Confidence::Likely);
     cause.evidence = lines([format!(
         "{} is older than the operation, and its delete policy ({}) doesn't remove it before the hook",
         stopped.words(),

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::said::{ago, lines, log_lines, said};
+use super::refusal::helm_line;
+use super::said::{ago, lines, log_lines};
 use super::slow_rollout::doing;
 use super::workload::{Workload, again, containers, describe_pod, explained, logs_of, pod_words, workloads};
 use super::{Cause, Confidence, Scene, depth};
@@ -49,8 +50,7 @@ fn of(scene: &Scene<'_>, workload: &Workload<'_>) -> Cause {
         all.into_iter().find(|container| container.status.pointer("/state/running").is_some()).map(|one| (pod, one))
     });
     let log = running.as_ref().map(|(pod, container)| log_lines(scene, pod, container.name)).unwrap_or_default();
-    let helm = super::refusal::description(scene).map(|words| format!("Helm: {}", said(&words)));
-    cause.evidence.extend(lines(tries.into_iter().chain(log).chain(helm)));
+    cause.evidence.extend(lines(tries.into_iter().chain(log).chain(helm_line(scene))));
     cause.command = match (&running, pod) {
         (Some((pod, container)), _) => logs_of(pod, container.name, false),
         (None, Some(pod)) => describe_pod(pod),

@@ -1,7 +1,7 @@
 //! A Deployment whose controller has called its rollout stuck.
 
-use super::refusal::description;
-use super::said::{condition_line, lines, said};
+use super::refusal::{description, helm_line};
+use super::said::{condition_line, lines};
 use super::workload::{Workload, again, explained, workloads};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::{condition, text};
@@ -23,7 +23,7 @@ fn of(scene: &Scene<'_>, workload: &Workload<'_>) -> Option<Cause> {
         cause.depth = cause.depth.max(depth::CONSEQUENCE);
     }
     let helm = description(scene).filter(|text| text.to_lowercase().contains("progress deadline"));
-    let helm = helm.map(|text| format!("Helm: {}", said(&text)));
+    let helm = helm.and_then(|_| helm_line(scene));
     cause.evidence.extend(lines(std::iter::once(condition_line(scene, exceeded)).chain(helm)));
     let pods = format!("find out what keeps its pods from being ready; then {}", again(scene));
     cause.remedy = root.map_or(pods, |root| root.remedy);

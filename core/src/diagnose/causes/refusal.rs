@@ -9,6 +9,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::said::{briefly, event_line, lines, said, within};
+use super::words::{self, refusals};
 use super::workload::{Workload, again, workloads};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::{condition, event_time, number, text};
@@ -102,24 +103,23 @@ fn lacks_pods(workload: &Workload<'_>) -> bool {
     want.is_none_or(|want| have.unwrap_or(0) < want)
 }
 
-/// What Helm itself was refused, if the description of the failed revision says so.
-fn described(scene: &Scene<'_>, refusal: &Refusal) -> Option<Cause> {
-    let description = description(scene)?;
-    if !(refusal.is)(&description) {
-        return None;
-    }
-    let told = (refusal.tell)(scene, &scene.case.seen.id.namespace, &description);
-    let what = refused_object(scene, &description, refusal.is).unwrap_or_else(|| "the operation".to_owned());
-    let evidence = std::iter::once(format!("Helm: {}", around(&description, refusal.is))).chain(told.evidence);
-    Some(Cause {
+/// What Helm itself was refused, as far as the description of the failed revision tells.
+fn described(scene: &Scene<'_>, refusal: &Refusal) -> Vec<Cause> {
+    refusals(scene.case).iter().filter(|one| (refusal.is)(one.raw)).map(|one| told(scene, refusal, one)).collect()
+}
+
+fn told(scene: &Scene<'_>, refusal: &Refusal, one: &words::Refusal<'_>) -> Cause {
+    let told = (refusal.tell)(scene, &scene.case.seen.id.namespace, one.raw);
+    let what = refused_object(scene, one.raw).unwrap_or_else(|| one.words());
+    Cause {
         code: refusal.code,
         confidence: Confidence::Certain,
         summary: format!("{what} was refused: {}", told.says),
-        evidence: lines(evidence),
+        evidence: lines(std::iter::once(format!("Helm: {}", said(&one.text))).chain(told.evidence)),
         command: told.command,
         remedy: format!("{}; then {}", told.remedy, again(scene)),
         depth: depth::BLOCKER,
-    })
+    }
 }
 
 /// The description of a failed revision, on one line; `None` if it hasn't failed.
@@ -128,17 +128,18 @@ pub(super) fn description(scene: &Scene<'_>) -> Option<String> {
     Some(one_line(&newest.opened.description))
 }
 
+/// The same as evidence: without the values that it quotes.
+pub(super) fn helm_line(scene: &Scene<'_>) -> Option<String> {
+    description(scene).map(|words| format!("Helm: {}", said(&words::shown(&words, false))))
+}
+
 /// How the API server begins a refusal: `pods "web" is forbidden`.
 static REFUSED: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"(?P<kind>[a-z][a-z.]{1,252}) "(?P<name>[^"]{1,253})" is forbidden"#).ok());
 
 /// Which object was refused, in our words.
-pub(super) fn refused_object(scene: &Scene<'_>, description: &str, is: fn(&str) -> bool) -> Option<String> {
-    let all: Vec<regex::Captures<'_>> = REFUSED.as_ref()?.captures_iter(description).collect();
-    // The last one after which the words still stand.
-    let holds =
-        |found: &&regex::Captures<'_>| found.get(0).and_then(|all| description.get(all.start()..)).is_some_and(is);
-    let found = all.iter().rev().find(holds)?;
+fn refused_object(scene: &Scene<'_>, raw: &str) -> Option<String> {
+    let found = REFUSED.as_ref()?.captures(raw)?;
     let (kind, name) = (found.name("kind")?.as_str(), found.name("name")?.as_str());
     Some(object_words(scene, kind, name))
 }
@@ -155,16 +156,6 @@ pub(super) fn object_words(scene: &Scene<'_>, resource: &str, name: &str) -> Str
     let mut objects =
         scene.case.objects.iter().filter(|object| object.name == name && plural.starts_with(&stem(object.kind)));
     objects.next().map_or_else(|| one_line(&format!("{plural}/{name}")), super::Object::words)
-}
-
-/// The part of a description that holds the refusal: descriptions join the errors of many objects.
-fn around(description: &str, is: fn(&str) -> bool) -> String {
-    let parts: Vec<&str> = description.split(" * ").collect();
-    let found = parts.iter().find(|part| is(part)).copied().unwrap_or(description);
-    // Of what is too long, what comes before the refusal says least.
-    let start = REFUSED.as_ref().and_then(|words| words.find(found)).map_or(0, |found| found.start());
-    let tail = found.get(start..).filter(|tail| is(tail)).unwrap_or(found);
-    if found.chars().count() <= 300 { said(found) } else { said(tail) }
 }
 
 /// The refusal in the server's words, from where it begins.

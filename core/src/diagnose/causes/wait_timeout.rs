@@ -1,7 +1,7 @@
 //! Helm gave up waiting, and nothing tells more precisely why.
 
-use super::refusal::description;
-use super::said::{event_line, lines, said, typed};
+use super::refusal::{description, helm_line};
+use super::said::{event_line, lines, typed};
 use super::workload::{again, explained, pod_events, workloads};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::text;
@@ -20,7 +20,7 @@ fn is_timeout(told: &str) -> bool {
 }
 
 fn of(scene: &Scene<'_>) -> Option<Cause> {
-    let told = description(scene).filter(|told| is_timeout(told))?;
+    description(scene).filter(|told| is_timeout(told))?;
     let in_hooks = matches!(scene.operation.phase, Phase::PreHooks | Phase::PostHooks);
     let all = workloads(scene);
     let more_precise = all.iter().filter(|workload| !workload.aside).any(|workload| {
@@ -62,7 +62,7 @@ fn of(scene: &Scene<'_>) -> Option<Cause> {
         code: "wait-timeout",
         confidence: Confidence::Likely,
         summary: says,
-        evidence: lines(std::iter::once(format!("Helm: {}", said(&told))).chain(states).chain(events)),
+        evidence: lines(helm_line(scene).into_iter().chain(states).chain(events)),
         command: format!("kubectl get events -n {} --sort-by=.lastTimestamp", typed(&id.namespace)),
         remedy,
         depth: depth::CONSEQUENCE,

@@ -259,12 +259,21 @@ pub(super) fn deployment(image: &str) -> Value {
     }})
 }
 
+/// An object with the marks of the release.
+pub(super) fn owned(object: Value) -> Value {
+    with(
+        object,
+        &json!({"metadata": {
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "shop"},
+        }}),
+    )
+}
+
 /// The Deployment live, its rollout begun, and the ReplicaSet of its newest template.
 pub(super) fn rollout() -> Vec<Value> {
     let live = json!({
-        "metadata": {"namespace": "shop", "uid": "d1", "generation": 2, "creationTimestamp": ago(60), "labels": {
-            "app.kubernetes.io/managed-by": "Helm",
-        }, "annotations": {"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "shop"}},
+        "metadata": {"namespace": "shop", "uid": "d1", "generation": 2, "creationTimestamp": ago(60)},
         "status": {
             "observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
             "unavailableReplicas": 1, "conditions": [
@@ -272,7 +281,7 @@ pub(super) fn rollout() -> Vec<Value> {
             ],
         },
     });
-    vec![with(deployment("registry.example/web:2"), &live), replica_set(1, 1), replica_set(2, 1)]
+    vec![owned(with(deployment("registry.example/web:2"), &live)), replica_set(1, 1), replica_set(2, 1)]
 }
 
 /// A ReplicaSet of the Deployment with so many pods of one.

@@ -108,7 +108,7 @@ fn a_claim_that_nothing_uses_and_that_waits_for_a_user_is_told() {
     let wanted = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": {"storageClassName": "fast"}});
     let world = World::failed("context deadline exceeded")
         .added(wanted)
-        .with([claim(Some("fast"), "Pending"), class("csi.example", "WaitForFirstConsumer")]);
+        .with([owned(claim(Some("fast"), "Pending")), class("csi.example", "WaitForFirstConsumer")]);
     let says = "persistentvolumeclaim/data: gets no volume (its class makes volumes only once a pod uses the claim, and none was seen)";
     assert_eq!(world.top().summary, says);
     assert_eq!(world.codes(), ["pvc-pending"]);
