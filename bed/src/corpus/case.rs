@@ -121,6 +121,11 @@ impl Case<'_> {
         self.ns.helm_with_faults(self.major, &[fault], self.args(verb, None, more))?.sure()
     }
 
+    /// The same with faults in the background.
+    pub fn plain_held(&self, faults: &[&str], verb: &str, more: &[&str]) -> Result<Proxied> {
+        self.ns.spawn_helm_with_faults(self.major, faults, self.args(verb, None, more))
+    }
+
     /// The same in the background.
     pub fn plain_spawn(&self, verb: &str, more: &[&str]) -> Result<Live> {
         self.ns.spawn_helm(self.major, self.args(verb, None, more))

@@ -48,6 +48,22 @@ const THROTTLED: &[&str] = &[
     "PATCH~/deployments/web#1-8:status=429",
 ];
 
+/// The same at each kind that an uninstall deletes.
+const THROTTLED_DELETES: &[&str] = &[
+    "DELETE~/services/web#1-9:status=429",
+    "DELETE~/deployments/web#1-9:status=429",
+    "DELETE~/configmaps/web-settings#1-9:status=429",
+];
+
+/// The same at objects that stay as they are, so that Helm goes past them without a trace.
+const UNCHANGED: &[&str] = &[
+    "*~/configmaps/same-0#1-9:status=429",
+    "*~/configmaps/same-1#1-9:status=429",
+    "*~/configmaps/same-2#1-9:status=429",
+    "*~/configmaps/same-3#1-9:status=429",
+    "*~/configmaps/same-4#1-9:status=429",
+];
+
 /// Operation, phase, a name, and what holds it up.
 const HELD: &[(&str, &str, &str, Hold)] = &[
     ("install", "pre-hooks", "slow-hook", Hold::Hook("pre-install")),
@@ -64,6 +80,7 @@ const HELD: &[(&str, &str, &str, Hold)] = &[
     ("upgrade", "apply", "webhooks-25-25", writes(&[25, 25])),
     ("upgrade", "apply", "webhooks-29-29-29-29-29", writes(&[29, 29, 29, 29, 29])),
     ("upgrade", "apply", "throttled", Hold::Connection(THROTTLED)),
+    ("upgrade", "apply", "throttled-unchanged", Hold::Connection(UNCHANGED)),
     ("upgrade", "apply", "slow-connection", Hold::Connection(&["PATCH~/namespaces/:delay=20s"])),
     ("upgrade", "prune", "webhooks-29-29-29", deletes(&[29, 29, 29])),
     ("upgrade", "wait", "slow-pod", Hold::Pods("ready-after")),
@@ -72,6 +89,8 @@ const HELD: &[(&str, &str, &str, Hold)] = &[
     ("upgrade", "wait", "crash-loop", Hold::Pods("crash-loop")),
     ("upgrade", "wait", "unschedulable", Hold::Pods("nowhere")),
     ("upgrade", "wait", "slow-rollout", Hold::Rollout),
+    // Helm 3 bears 30 such answers in a row, one every two seconds.
+    ("upgrade", "wait", "api-503-for-40-s", Hold::Connection(&["GET~/replicasets#1-20:status=503"])),
     ("upgrade", "post-hooks", "slow-hook", Hold::Hook("post-upgrade")),
     ("upgrade", "supersede", "webhooks-29-29-29", records("UPDATE", "1", &[29, 29, 29])),
     ("upgrade", "final-write", "webhook-29", records("UPDATE", "2", &[29])),
@@ -84,6 +103,7 @@ const HELD: &[(&str, &str, &str, Hold)] = &[
     ("rollback", "supersede", "webhooks-29-29", records("UPDATE", "2", &[29, 29])),
     ("uninstall", "pre-hooks", "slow-hook", Hold::Hook("pre-delete")),
     ("uninstall", "prune", "webhooks-25-25", deletes(&[25, 25])),
+    ("uninstall", "prune", "throttled", Hold::Connection(THROTTLED_DELETES)),
     ("uninstall", "wait", "finalizer", Hold::Finalizer),
     ("uninstall", "post-hooks", "slow-hook", Hold::Hook("post-delete")),
     ("uninstall", "purge", "webhooks-29-29", records("DELETE", "1", &[29, 29])),
@@ -124,6 +144,7 @@ impl Held<'_, '_> {
         };
         let mut objects = self.case.app(version, behaviour);
         objects.push(config_map(&format!("web-only-{version}"), "1"));
+        objects.extend((0..5).map(|number| config_map(&format!("same-{number}"), "1")));
         match self.hold {
             Hold::Pods("ready-after") if slow => {
                 objects[2]["spec"]["template"]["metadata"]["annotations"]["bed.refloat.dev/seconds"] = json!("600");
@@ -190,6 +211,7 @@ impl Held<'_, '_> {
         };
         match (self.operation, self.hold) {
             ("rollback", _) => case.plain_spawn("rollback", &["1", WAIT[0], WAIT[1], WAIT[2]]),
+            ("uninstall", Hold::Connection(faults)) => Ok(case.plain_held(faults, "uninstall", &WAIT)?.live),
             ("uninstall", _) => case.plain_spawn("uninstall", &WAIT),
             (verb, Hold::Connection(faults)) => Ok(case.held(faults, verb, version, &objects, &WAIT)?.live),
             (verb, _) => case.spawn(verb, version, &objects, &WAIT),
