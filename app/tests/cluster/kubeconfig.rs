@@ -44,7 +44,8 @@ pub fn account(ns: &Namespace<'_>, name: &str, rights: &[Right<'_>]) -> PathBuf 
     let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": ns.name});
     for (number, right) in rights.iter().enumerate() {
         let name = format!("{}-{name}-{number}", ns.name);
-        let rules = json!([{"apiGroups": [""], "resources": [right.resource], "verbs": right.verbs}]);
+        let (resource, group) = right.resource.split_once('.').unwrap_or((right.resource, ""));
+        let rules = json!([{"apiGroups": [group], "resources": [resource], "verbs": right.verbs}]);
         let (kind, root) = if right.namespace == "*" {
             ("ClusterRole", "/apis/rbac.authorization.k8s.io/v1".to_owned())
         } else {

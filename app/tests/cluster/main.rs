@@ -13,6 +13,7 @@ mod parity;
 mod record;
 mod rescue;
 mod rights;
+mod seeing;
 mod sql;
 mod trouble;
 

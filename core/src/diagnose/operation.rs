@@ -149,6 +149,19 @@ fn pending(case: &Case<'_>, operation: &Operation<'_>) -> (Phase, String) {
     if operation.of > 0 && unknown == operation.of {
         return (Phase::Unknown, "none of the objects that it changes can be seen clearly".to_owned());
     }
+    let unseen =
+        case.objects.iter().find(|object| object.new.is_some() && object.differs() && object.is_done().is_none());
+    if let (Some(object), true) = (unseen, undone().next().is_some()) {
+        return (
+            Phase::Apply,
+            format!(
+                "at least {} of {} changes are made; {} can't be judged",
+                operation.done,
+                operation.of,
+                object.words()
+            ),
+        );
+    }
     if let Some(first) = undone().next() {
         return (Phase::Prune, format!("{}, which the new revision no longer has, is still there", first.words()));
     }
@@ -164,6 +177,14 @@ fn pending(case: &Case<'_>, operation: &Operation<'_>) -> (Phase, String) {
     if let Some(object) = case.objects.iter().find(|object| object.new.is_some() && object.is_ready() == Some(false)) {
         let why = object.waits_for().unwrap_or("it isn't ready");
         return (Phase::Wait, format!("everything is applied; {}: {why}", object.words()));
+    }
+    if let Some(object) =
+        case.objects.iter().find(|object| object.new.is_some() && matches!(object.live, Live::Unknown(_)))
+    {
+        return (
+            Phase::Wait,
+            format!("everything that can be seen is applied and ready; {} can't be seen", object.words()),
+        );
     }
     if let Some(hook) = stopped_at(&operation.after) {
         return (Phase::Wait, format!("everything is applied and ready; {}", hook_words(hook)));

@@ -1,4 +1,5 @@
 //! `cargo xtask bench`: Refloat against both Helms on the same cluster in the same run, as ratios.
+mod diagnose;
 mod growth;
 mod list;
 mod measure;
@@ -17,6 +18,8 @@ pub enum Bench {
     List(Runs),
     /// `list -A` on 1,000, 10,000 and 50,000 small records.
     Growth(Runs),
+    /// `diagnose` of 100 objects on the cluster, and of a bundle of 1,000.
+    Diagnose(Runs),
     /// Runs one command and prints what it took: a small process of its own, as a child's peak memory counts its parent's.
     #[command(hide = true)]
     One {
@@ -45,6 +48,7 @@ impl Bench {
             Self::One { .. } => Ok(()),
             Self::List(runs) => list::run(&refloat, runs.runs),
             Self::Growth(runs) => growth::run(&refloat, runs.runs),
+            Self::Diagnose(runs) => diagnose::run(&refloat, runs.runs),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::case::Case;
 use super::hooks::{HookRun, HookView};
 use super::operation::{Operation, Phase};
 use super::owner::{Owner, owner};
-use crate::observe::OperationKind;
+use crate::observe::{Live, OperationKind};
 use crate::record::Driver;
 use crate::report::age;
 
@@ -132,7 +132,7 @@ fn held_up(case: &Case<'_>, operation: &Operation<'_>) -> Option<String> {
         return None;
     }
     let waiting = case.objects.iter().filter(|object| object.new.is_some() && object.is_ready() != Some(true));
-    let waiting = waiting.filter(|object| object.live.found().is_some()).map(|object| {
+    let waiting = waiting.filter(|object| !matches!(object.live, Live::Absent)).map(|object| {
         format!("{} isn't ready: {}", object.words(), object.waits_for().unwrap_or("whether it is can't be seen"))
     });
     let going = case.objects.iter().filter(|object| object.new.is_none() && object.live.found().is_some());
