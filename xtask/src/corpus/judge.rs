@@ -123,6 +123,9 @@ pub fn faults(answers: &[Answer]) -> String {
         for reason in &got.reasons {
             let _ = writeln!(text, "liveness, because: {reason}");
         }
+        for state in &got.states {
+            let _ = writeln!(text, "  {state}");
+        }
         for evidence in got.evidence.iter().take(4) {
             let _ = writeln!(text, "top cause, because: {evidence}");
         }

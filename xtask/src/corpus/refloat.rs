@@ -35,6 +35,8 @@ pub struct Got {
     pub causes: Vec<String>,
     /// The top cause's evidence.
     pub evidence: Vec<String>,
+    /// Each object and hook with its state.
+    pub states: Vec<String>,
 }
 
 impl Refloat {
@@ -96,7 +98,22 @@ impl Got {
             let texts = list.map(|item| if key.is_empty() { item } else { &item[key] });
             texts.map(|text| text.as_str().map_or_else(|| text.to_string(), str::to_owned)).collect()
         };
+        let states = |pointer: &str| {
+            let list = json.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+            let word = |item: &Value, key: &str| item[key].to_string().replace('"', "");
+            let state = |item: &Value| {
+                format!(
+                    "{}/{}: {}, ready {}",
+                    word(item, "kind"),
+                    word(item, "name"),
+                    word(item, "state"),
+                    word(item, "ready")
+                )
+            };
+            list.map(state).collect::<Vec<_>>()
+        };
         Self {
+            states: [states("/objects"), states("/hooks")].concat(),
             operation: text("/operation/kind"),
             phase: text("/operation/phase"),
             because: text("/operation/because"),
