@@ -1,6 +1,6 @@
 //! What Refloat touches: clusters, databases, files and the terminal. What it decides is `refloat-core`'s.
 //!
-//! Data flows one way: [`settings`] → [`source`] ([`cluster`]) → [`look`] and [`rescue`] → [`cli`] ([`output`]).
+//! Data flows one way: [`settings`] → [`source`] ([`cluster`], [`pasted`]) → [`look`] and [`rescue`] → [`cli`] ([`output`]).
 
 mod backup_file;
 pub mod cli;
@@ -12,6 +12,7 @@ pub mod look;
 pub mod observe;
 pub mod one;
 pub mod output;
+pub mod pasted;
 pub mod rescue;
 pub mod settings;
 pub mod source;

@@ -41,6 +41,7 @@ pub async fn observe_known(
     let mut seen = Observation::new(id, records.driver(), at, history);
     open_revisions(records, &mut seen).await?;
     read_heads(records, &mut seen).await?;
+    seen.assume(objects.assumed(&seen));
     for _ in 0..MOST_ROUNDS {
         let missing = wanted(&seen);
         if missing.is_empty() {

@@ -1,5 +1,7 @@
 //! `refloat diagnose`: what happened, why, what next; then the proof.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use refloat_core::compare::{Side, Speaks};
 use refloat_core::diagnose::{
@@ -7,7 +9,7 @@ use refloat_core::diagnose::{
 };
 use refloat_core::report::{age, one_line};
 
-use super::open;
+use super::{diagnose_files, open};
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::observe::observe;
@@ -26,33 +28,53 @@ const EVIDENCE: usize = 4;
 Examples:
   refloat diagnose cart -n shop             what happened, why, and what next
   refloat diagnose cart -n shop -o wide     every object and every field that decides, every cause
-  refloat diagnose cart -n shop -o json     for scripts; exit code 3 if something is wrong")]
+  refloat diagnose cart -n shop -o json     for scripts; exit code 3 if something is wrong
+  refloat diagnose cart --from DIR          without a cluster, from what helm and kubectl printed into files")]
 pub struct DiagnoseArgs {
     /// Name of the release
-    release: String,
+    #[arg(required_unless_present = "from")]
+    pub(super) release: Option<String>,
+    /// Diagnose from files of what helm and kubectl printed: a folder, a file, or - for standard input
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
     /// Output format: table, wide, json, yaml or name
     #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
-    output: Format,
+    pub(super) output: Format,
 }
 
 /// Runs the command.
 pub async fn run(args: &DiagnoseArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
+    if let Some(from) = &args.from {
+        return diagnose_files::run(from, args, connection.namespace.as_deref(), ui).await;
+    }
     let source = open(connection).await?;
     diagnose(&source, args, ui).await
 }
 
 /// Diagnoses a source's release.
 pub(super) async fn diagnose(source: &Source, args: &DiagnoseArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let observed = ui.during("reading the release and its objects", observe(source, &args.release)).await?;
+    let name = args.release.as_deref().unwrap_or_default();
+    let observed = ui.during("reading the release and its objects", observe(source, name)).await?;
     ui.notes(&observed.notes)?;
     let found = conclude(&observed.seen);
-    let exit = if is_well(&found) { Exit::Ok } else { Exit::Found };
     match args.output {
         Format::Json | Format::Yaml => ui.data(args.output, &found)?,
-        Format::Name => ui.line(found.causes.first().map_or("none", |cause| cause.code))?,
-        Format::Table | Format::Wide => Page { found: &found, all: args.output == Format::Wide, ui }.show()?,
+        _ => shown(&found, args.output, ui)?,
     }
-    Ok(exit)
+    Ok(exit(&found))
+}
+
+/// Shows a diagnosis to people.
+pub(super) fn shown(found: &Diagnosis, output: Format, ui: &mut Ui) -> Result<(), Failure> {
+    match output {
+        Format::Name => ui.line(found.causes.first().map_or("none", |cause| cause.code)),
+        _ => Page { found, all: output == Format::Wide, ui }.show(),
+    }
+}
+
+/// What it ends with.
+pub(super) fn exit(found: &Diagnosis) -> Exit {
+    if is_well(found) { Exit::Ok } else { Exit::Found }
 }
 
 /// Whether nothing is wrong that isn't just worth knowing.

@@ -2,6 +2,7 @@
 
 mod demo;
 mod diagnose;
+mod diagnose_files;
 mod diff;
 mod fix;
 mod get;

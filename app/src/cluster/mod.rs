@@ -17,7 +17,7 @@ mod wire;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use refloat_core::observe::{Answer, Read};
+use refloat_core::observe::{Answer, Kind, Observation, Read};
 use refloat_core::record::{Damage, Driver, Guard, Head, RecordId, RecordMeta, Status, StoredRecord};
 use refloat_core::rescue::Backup;
 use serde_json::Value;
@@ -60,6 +60,10 @@ pub trait ReadRecords: Send + Sync {
 /// Reads any object, without changing one.
 #[async_trait]
 pub trait ReadObjects: Send + Sync {
+    /// Kinds that need no asking, where no server can be asked which ones it serves. Takes the release's opened revisions.
+    fn assumed(&self, _seen: &Observation) -> Vec<Kind> {
+        Vec::new()
+    }
     /// Answers one read. What can't be read is an answer, too; an error means that nothing else could be read either.
     async fn answer(&self, read: &Read) -> Result<Answer, ClusterError>;
 }

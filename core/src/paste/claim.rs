@@ -16,6 +16,8 @@ use super::section::{flag, positional};
 const NEUTRAL: [&str; 14] =
     ["kubectl", "get", "oc", "k8s", "list", "output", "dump", "json", "yaml", "yml", "txt", "gz", "out", "n"];
 
+const WEBHOOKS: [&str; 2] = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
+
 /// Takes the words of a command; gives the kinds that it lists whole, and their namespace (`None` for all). Nothing if it isn't
 /// `kubectl get` of kinds, or chooses among them.
 pub fn of_command(words: &[&str]) -> Option<(BTreeSet<GroupKind>, Option<String>)> {
@@ -45,7 +47,11 @@ pub fn of_name(file: &str, items: &[Value]) -> Option<Listing> {
     }
     let mut kinds = BTreeSet::new();
     for word in stem.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
-        let named = meant(word);
+        let named = match word {
+            // In a file's name only; kubectl has no such word.
+            "webhooks" => WEBHOOKS.iter().flat_map(|kind| meant(kind)).collect(),
+            word => meant(word),
+        };
         if named.is_empty() && !NEUTRAL.contains(&word) && !word.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
@@ -132,6 +138,7 @@ mod tests {
         assert_eq!(found("all.json", &items[..2]), Some((10, shop.clone(), false)), "all have the label app");
         assert_eq!(found("events.yaml", &[]), Some((1, None, false)));
         assert_eq!(found("events-of-web.yaml", &items), None);
+        assert_eq!(found("webhooks.yaml", &[]), Some((2, None, false)));
         assert_eq!(found("out.yaml", &items), None);
         let mixed = [item("Pod", "a", &Value::Null), item("Pod", "b", &Value::Null)];
         assert_eq!(found("po.yaml", &mixed), Some((1, None, true)));

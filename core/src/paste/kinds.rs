@@ -118,6 +118,17 @@ pub fn meant(word: &str) -> Vec<GroupKind> {
     kinds
 }
 
+/// The shortest word that kubectl takes for a resource; the word itself if it isn't Kubernetes' own.
+pub fn short(word: &str) -> &str {
+    let Some((group, kind)) = meant(word).into_iter().next() else { return word };
+    let of = |(version, name, ..): &&(&str, &str, &str, &str, bool)| {
+        *name == kind && version.rsplit_once('/').map_or("", |(group, _)| group) == group
+    };
+    BUILT_IN.iter().find(of).map_or(word, |(_, _, resource, short, _)| {
+        short.split(',').next().filter(|short| !short.is_empty()).unwrap_or(resource)
+    })
+}
+
 /// A custom kind as it is served in all likelihood (Kubernetes 1.35 `apimachinery/pkg/api/meta/restmapper.go:UnsafeGuessKindToResource`). Its resource
 /// is only a key here, as nothing is asked of a server.
 pub fn guessed(api_version: &str, kind: &str, namespaced: bool) -> Kind {
@@ -150,6 +161,10 @@ mod tests {
         assert_eq!(words("all").len(), ALL.len());
         assert_eq!(words(""), [""; 0]);
         assert_eq!(words("widgets"), [""; 0]);
+        assert_eq!(
+            ["deployments.apps", "jobs.batch", "widgets.example.com"].map(short),
+            ["deploy", "jobs", "widgets.example.com"]
+        );
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::kinds::{ALL, meant};
+use super::kinds::{ALL, meant, short};
 use super::{NOT_GIVEN, Paste};
-use crate::observe::{Answer, Lookup, Observation, Revision};
+use crate::observe::{Answer, Lookup, Observation, Read, Revision, wanted_all};
 
 /// Something that nobody pasted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -93,25 +93,25 @@ fn records(paste: &Paste, seen: &Observation) -> Vec<Missing> {
 
 /// What was asked for and isn't there.
 #[derive(Default)]
-struct Asked<'a> {
-    /// Words for kubectl, and how many objects of them, by namespace.
-    objects: BTreeMap<&'a str, BTreeMap<String, usize>>,
+struct Asked {
+    /// Words for kubectl, by namespace.
+    objects: BTreeMap<String, BTreeSet<String>>,
     /// Words of what lives in no namespace.
     cluster: BTreeSet<String>,
     /// Namespaces of events.
-    events: BTreeSet<&'a str>,
+    events: BTreeSet<String>,
     /// Namespaces of Secrets.
-    secrets: BTreeSet<&'a str>,
+    secrets: BTreeSet<String>,
     /// Namespace, pod, container, whether of the run before.
-    logs: Vec<(&'a str, &'a str, &'a str, bool)>,
+    logs: Vec<(String, String, String, bool)>,
 }
 
-impl<'a> Asked<'a> {
-    fn of(seen: &'a Observation) -> Self {
+impl Asked {
+    fn of(seen: &Observation) -> Self {
         let mut asked = Self::default();
-        for (path, answer) in seen.answers() {
-            if matches!(answer, Answer::Failed(why) if why == NOT_GIVEN) && !path.ends_with("#metadata") {
-                asked.add(path);
+        for read in wanted_all(seen) {
+            if matches!(seen.answer(&read), Some(Answer::Failed(why)) if why == NOT_GIVEN) {
+                asked.add(read);
             }
         }
         let opened = seen.revisions.values().filter_map(|revision| revision.as_ref().ok());
@@ -123,51 +123,46 @@ impl<'a> Asked<'a> {
                     group => format!("{}.{group}", object.kind),
                 };
                 let namespace = object.namespace.as_deref().unwrap_or(&seen.id.namespace);
-                *asked.objects.entry(namespace).or_default().entry(word).or_default() += 1;
+                asked.objects.entry(namespace.to_owned()).or_default().insert(word);
             }
         }
         asked
     }
 
-    /// Takes a read's path, see [`crate::observe::Read`].
-    fn add(&mut self, path: &'a str) {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let parts: Vec<&str> = path.split('/').skip(1).collect();
-        let (group, rest) = match &parts[..] {
-            ["api", "v1", rest @ ..] => ("", rest),
-            ["apis", group, _, rest @ ..] => (*group, rest),
-            _ => return,
-        };
-        let word = |resource: &str| if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") };
-        match rest {
-            ["namespaces", namespace, "pods", pod, "log"] => {
-                let container = query.split('&').find_map(|pair| pair.strip_prefix("container="));
-                self.logs.push((namespace, pod, container.unwrap_or_default(), query.contains("previous=true")));
-            }
-            ["namespaces", namespace, "events"] => drop(self.events.insert(namespace)),
-            ["namespaces", namespace, "secrets", _] => drop(self.secrets.insert(namespace)),
-            ["namespaces", namespace, resource, ..] => {
-                *self.objects.entry(namespace).or_default().entry(word(resource)).or_default() += 1;
-            }
-            [resource, ..] => drop(self.cluster.insert(word(resource))),
-            [] => {}
+    fn add(&mut self, read: Read) {
+        match read {
+            Read::Log { namespace, pod, container, previous } => self.logs.push((namespace, pod, container, previous)),
+            // What only shows leftovers isn't worth a command of its own.
+            Read::List { metadata_only: true, .. } | Read::CoreKinds | Read::GroupKinds | Read::Rules { .. } => {}
+            Read::Object { kind, namespace, .. } | Read::List { kind, namespace, .. } => match kind.kind.as_str() {
+                _ if namespace.is_empty() => drop(self.cluster.insert(kind.typed())),
+                "Event" => drop(self.events.insert(namespace)),
+                "Secret" => drop(self.secrets.insert(namespace)),
+                _ => drop(self.objects.entry(namespace).or_default().insert(kind.typed())),
+            },
         }
     }
 
     fn objects(&self, seen: &Observation) -> Vec<Missing> {
-        let told = |(namespace, words): (&&str, &BTreeMap<String, usize>)| {
-            let is_common = |word: &String| meant(word).iter().any(|(_, kind)| ALL.contains(&kind.as_str()));
-            let (common, others): (Vec<&String>, Vec<&String>) = words.keys().partition(|word| is_common(word));
-            let mut asked: Vec<&str> = others.iter().map(|word| bare(word)).collect();
-            if !common.is_empty() {
-                asked.insert(0, "all");
-            }
+        let told = |(namespace, words): (&String, &BTreeSet<String>)| {
+            let of = |kinds: &[&str]| -> BTreeSet<&str> {
+                let is = |word: &&String| meant(word).iter().any(|(_, kind)| kinds.contains(&kind.as_str()));
+                words.iter().filter(is).map(String::as_str).collect()
+            };
+            let (common, limits) = (of(&ALL), of(&["ResourceQuota", "LimitRange"]));
+            let others = words.iter().map(String::as_str).filter(|word| !common.contains(word));
+            let asked: Vec<&str> = (!common.is_empty()).then_some("all").into_iter().chain(others.map(short)).collect();
             let asked = asked.join(",");
-            let file = if **namespace == seen.id.namespace { asked.clone() } else { format!("{asked}.{namespace}") };
-            let names: Vec<&str> = words.keys().map(|word| bare(word)).collect();
+            let file = if *namespace == seen.id.namespace { asked.clone() } else { format!("{asked}.{namespace}") };
+            let objects = "whether these objects are there, new or old, and ready";
+            let hidden = [
+                (limits.len() < words.len()).then_some(objects),
+                (!limits.is_empty()).then_some("whether a quota or a limit stands in the way"),
+            ];
+            let names: Vec<&str> = words.iter().map(|word| bare(word)).collect();
             Missing {
                 what: format!("in {namespace}: {}", names.join(", ")),
-                hides: "whether these objects are there, new or old, and ready".to_owned(),
+                hides: hidden.into_iter().flatten().collect::<Vec<_>>().join("; "),
                 command: format!("kubectl get {asked} -n {namespace} -o yaml --show-managed-fields > {file}.yaml"),
             }
         };
@@ -175,7 +170,7 @@ impl<'a> Asked<'a> {
     }
 
     fn events(&self) -> Vec<Missing> {
-        let told = |namespace: &&str| Missing {
+        let told = |namespace: &String| Missing {
             what: format!("the events in {namespace}"),
             hides: "why pods don't start, and what quotas, webhooks and admission refuse".to_owned(),
             command: format!("kubectl get events -n {namespace} -o yaml > events.yaml"),
@@ -184,7 +179,7 @@ impl<'a> Asked<'a> {
     }
 
     fn secrets(&self) -> Vec<Missing> {
-        let told = |namespace: &&str| Missing {
+        let told = |namespace: &String| Missing {
             what: format!("the Secrets in {namespace}"),
             hides: "whether these Secrets are there, and as the manifest has them".to_owned(),
             command: format!(
@@ -196,15 +191,19 @@ impl<'a> Asked<'a> {
 
     fn cluster(&self) -> Option<Missing> {
         let words: Vec<&str> = self.cluster.iter().map(|word| bare(word)).collect();
+        let asked: Vec<&str> = self.cluster.iter().map(|word| short(word)).collect();
+        let file: BTreeSet<&str> =
+            asked.iter().map(|word| if word.ends_with("webhookconfigurations") { "webhooks" } else { word }).collect();
+        let file = file.into_iter().collect::<Vec<_>>().join(",");
         (!words.is_empty()).then(|| Missing {
             what: format!("of the whole cluster: {}", words.join(", ")),
-            hides: "whether nodes, webhooks, API servers or storage hold the release up".to_owned(),
-            command: format!("kubectl get {} -o yaml > {}.yaml", words.join(","), words.join(",")),
+            hides: "whether the namespace, nodes, webhooks, API servers or storage hold the release up".to_owned(),
+            command: format!("kubectl get {} -o yaml > {file}.yaml", asked.join(",")),
         })
     }
 
     fn logs(&self) -> Vec<Missing> {
-        let told = |(namespace, pod, container, previous): &(&str, &str, &str, bool)| {
+        let told = |(namespace, pod, container, previous): &(String, String, String, bool)| {
             let (flag, part) = if *previous { (" --previous", ".previous") } else { ("", "") };
             Missing {
                 what: format!("the log of {pod}, container {container}"),

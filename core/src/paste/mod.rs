@@ -20,13 +20,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::inventory::{Inventory, ReleaseId};
 use crate::observe::{Answer, Kind, Observation, Read};
 use crate::record::{Driver, RecordId, StoredRecord};
 
-pub use kinds::built_in;
+pub use kinds::{built_in, meant};
 pub use missing::{Missing, missing};
 pub use objects::NOT_GIVEN;
 
@@ -56,7 +57,7 @@ pub struct Named<'a> {
 }
 
 /// A part of a file that wasn't understood, or isn't needed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Unread {
     /// The file.
     pub file: String,

@@ -241,13 +241,13 @@ fn what_is_missing_comes_with_the_command_that_gets_it() {
             "helm get manifest web -n shop --revision 1 > manifest.revision-1.yaml",
             "helm history web -n shop -o json > history.json",
             "helm get hooks web -n shop > hooks.yaml",
-            "kubectl get limitranges,resourcequotas -n shop -o yaml --show-managed-fields > limitranges,resourcequotas.yaml",
+            "kubectl get limits,quota -n shop -o yaml --show-managed-fields > limits,quota.yaml",
             "kubectl get events -n shop -o yaml > events.yaml",
-            "kubectl get apiservices,mutatingwebhookconfigurations,namespaces,validatingwebhookconfigurations -o yaml > apiservices,mutatingwebhookconfigurations,namespaces,validatingwebhookconfigurations.yaml",
+            "kubectl get apiservices,mutatingwebhookconfigurations,ns,validatingwebhookconfigurations -o yaml > apiservices,ns,webhooks.yaml",
         ]
     );
     let paste = read(&[("r.json", &list(&[record(1, "deployed"), record(2, "pending-upgrade")]))]);
     let first = &commands(&paste)[0];
-    let expected = "kubectl get all,configmaps,limitranges,resourcequotas -n shop -o yaml --show-managed-fields > all,configmaps,limitranges,resourcequotas.yaml";
+    let expected = "kubectl get all,cm,limits,quota -n shop -o yaml --show-managed-fields > all,cm,limits,quota.yaml";
     assert_eq!(first, expected);
 }
