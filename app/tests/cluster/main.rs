@@ -10,6 +10,7 @@ mod errors;
 mod kubeconfig;
 mod oddities;
 mod parity;
+mod pasted;
 mod record;
 mod rescue;
 mod rights;

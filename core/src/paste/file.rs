@@ -20,6 +20,8 @@ pub struct Sink {
     pub scraps: Vec<Scrap>,
     /// What wasn't understood.
     pub unread: Vec<Unread>,
+    /// Whether `helm get hooks` was pasted and had nothing to print.
+    pub no_hooks: bool,
     /// The newest time that anything tells.
     pub newest: Option<Timestamp>,
     /// How many values were kept.
@@ -170,7 +172,10 @@ pub fn read(file: &File<'_>, sink: &mut Sink) {
     let text = file.text.strip_prefix('\u{feff}').unwrap_or(file.text);
     let cut = sections(text);
     if cut.is_empty() {
-        return sink.refuse(origin, "is empty");
+        return match file.name.to_ascii_lowercase().contains("hooks") {
+            true => sink.no_hooks = true,
+            false => sink.refuse(origin, "is empty"),
+        };
     }
     for section in cut {
         let origin = Origin { file: file.name, line: section.line, words: &section.words };
@@ -190,7 +195,13 @@ fn log_of(file: &str) -> Option<(String, Option<String>, bool)> {
 fn read_section(origin: Origin<'_>, section: &Section<'_>, sink: &mut Sink) {
     let (text, skipped) = without_warnings(section.text);
     let origin = origin.below(skipped);
-    let Some(first) = text.lines().next() else { return };
+    let Some(first) = text.lines().next() else {
+        return match origin.words {
+            ["helm", "get", "hooks", ..] => sink.no_hooks = true,
+            ["helm" | "kubectl" | "oc" | "k", ..] => sink.refuse(origin, "is a command that printed nothing"),
+            _ => {}
+        };
+    };
     let first = first.trim();
     if first.starts_with(['{', '[']) {
         return documents::json(origin, text, sink);

@@ -80,7 +80,7 @@ fn records(paste: &Paste, seen: &Observation) -> Vec<Missing> {
             command: format!("helm history {name} -n {namespace} -o json > history.json"),
         });
     }
-    let without_hooks = |newest: &&Revision| stands_in && newest.release.hooks.is_empty();
+    let without_hooks = |newest: &&Revision| stands_in && !paste.no_hooks && newest.release.hooks.is_empty();
     if seen.newest().filter(without_hooks).is_some() {
         found.push(Missing {
             what: "the hooks, if there are any".to_owned(),

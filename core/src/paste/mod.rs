@@ -115,6 +115,8 @@ pub struct Paste {
     /// The present time; `None` if nothing tells it.
     pub clock: Option<Clock>,
     objects: objects::Objects,
+    /// Whether Helm said that there are no hooks.
+    no_hooks: bool,
 }
 
 impl Paste {
@@ -124,7 +126,7 @@ impl Paste {
         for file in files {
             file::read(file, &mut sink);
         }
-        let file::Sink { objects, mut records, scraps, mut unread, newest, .. } = sink;
+        let file::Sink { objects, mut records, scraps, mut unread, newest, no_hooks, .. } = sink;
         let driver = one_driver(&mut records, &mut unread);
         let mut records: Vec<StoredRecord> = latest(records.into_iter().map(|(record, _)| record));
         let namespaces = objects.namespaces();
@@ -135,7 +137,7 @@ impl Paste {
         let stand_ins = made.iter().map(|record| record.meta.id.clone()).collect();
         records.extend(made);
         let clock = clock(newest, files);
-        Self { records, stand_ins, driver, unread, clock, objects }
+        Self { records, stand_ins, driver, unread, clock, objects, no_hooks }
     }
 
     /// The releases there are records of.

@@ -11,8 +11,9 @@ use crate::{HISTORY, HOOKS, MANIFEST, STATUS, list, live, observe, read, read_na
 
 #[test]
 fn what_cant_be_used_is_named_with_what_can() {
-    let table: [(&str, &str, &str); 19] = [
+    let table: [(&str, &str, &str); 20] = [
         ("a", "", "line 1 is empty"),
+        ("a", "$ helm status web\n$ ls\n$ \n", "line 2 is a command that printed nothing"),
         (
             "a",
             "NAME          READY   STATUS\npod/web-1   1/1   Running\n",

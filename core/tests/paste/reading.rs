@@ -246,6 +246,11 @@ fn what_is_missing_comes_with_the_command_that_gets_it() {
             "kubectl get apiservices,mutatingwebhookconfigurations,ns,validatingwebhookconfigurations -o yaml > apiservices,ns,webhooks.yaml",
         ]
     );
+    let without = [("history.txt", HISTORY), ("status.txt", STATUS), ("hooks.yaml", "\n")];
+    let command = [("history.txt", HISTORY), ("status.txt", STATUS), ("t.txt", "$ helm get hooks web\n$ ")];
+    for files in [without, command] {
+        assert!(commands(&read(&files)).iter().all(|command| !command.contains("get hooks")), "there are none");
+    }
     let paste = read(&[("r.json", &list(&[record(1, "deployed"), record(2, "pending-upgrade")]))]);
     let first = &commands(&paste)[0];
     let expected = "kubectl get all,cm,limits,quota -n shop -o yaml --show-managed-fields > all,cm,limits,quota.yaml";
