@@ -1,25 +1,20 @@
-//! Files that people pasted, in place of a cluster: reading them, and answering from them. Nothing can be written.
+//! Files that people pasted, in place of a cluster: reading them, and answering from them. It has no way to write.
 
 use std::fs::{self, DirEntry};
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
-use refloat_core::inventory::ReleaseId;
+use refloat_core::inventory::{Inventory, ReleaseId};
 use refloat_core::observe::{Answer, Kind, Observation, Read};
-use refloat_core::paste::{File, MAX_TEXT, Named, Paste};
-use refloat_core::record::{Damage, Driver, Guard, Head, RecordId, RecordMeta, StoredRecord};
-use refloat_core::rescue::Backup;
+use refloat_core::paste::{Clock, File, MAX_TEXT, Named, Paste};
 
-use crate::cluster::{
-    BackupEntry, Backups, ClusterError, MemoryCluster, ReadObjects, ReadRecords, RecordQuery, WriteRecords,
-};
+use crate::cluster::{ClusterError, MemoryCluster, ReadObjects};
 use crate::error::Failure;
-use crate::source::Source;
+use crate::observe::observe_known;
 
 /// How many files a folder may hold.
 const MAX_FILES: usize = 1000;
@@ -31,11 +26,9 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// What was pasted, ready to be diagnosed.
 pub struct Pasted {
     /// Everything that was understood.
-    pub paste: Arc<Paste>,
+    pub paste: Paste,
     /// The release that is meant.
     pub release: ReleaseId,
-    /// Answers from it.
-    pub source: Source,
     /// What to tell about how it was read.
     pub notes: Vec<String>,
 }
@@ -58,9 +51,17 @@ impl Pasted {
         notes.extend(paste.unread.iter().map(ToString::to_string));
         let release = chosen(&paste, from, release, namespace)?;
         notes.extend(paste.clock.as_ref().map(ToString::to_string));
-        let paste = Arc::new(paste);
-        let cluster = Arc::new(PastedCluster::new(paste.clone()));
-        Ok(Self { paste, source: Source::memory(cluster, &release.namespace), release, notes })
+        Ok(Self { paste, release, notes })
+    }
+
+    /// Observes the release, as a cluster's would be.
+    pub async fn observe(&self) -> Result<Observation, Failure> {
+        // Where nothing tells the time, the earliest one makes nothing seem old.
+        let at = self.paste.clock.as_ref().map_or(Timestamp::UNIX_EPOCH, Clock::at);
+        let records = MemoryCluster::new(self.paste.driver, self.paste.records.clone(), at);
+        let inventory: Inventory = self.paste.records.iter().map(|record| record.meta.clone()).collect();
+        let history = inventory.releases.get(&self.release).cloned().unwrap_or_default();
+        observe_known(&records, &PastedObjects(&self.paste), self.release.clone(), history).await
     }
 }
 
@@ -183,81 +184,16 @@ fn decoded(bytes: Vec<u8>) -> Result<String, String> {
     if text.contains('\0') { Err("it is no text: is it an archive, then unpack it".to_owned()) } else { Ok(text) }
 }
 
-/// Answers from what was pasted, and refuses every write.
-struct PastedCluster {
-    paste: Arc<Paste>,
-    records: MemoryCluster,
-}
-
-impl PastedCluster {
-    fn new(paste: Arc<Paste>) -> Self {
-        // Where nothing tells the time, the earliest one makes nothing seem old.
-        let at = paste.clock.as_ref().map_or(Timestamp::UNIX_EPOCH, refloat_core::paste::Clock::at);
-        let records = MemoryCluster::new(paste.driver, paste.records.clone(), at);
-        Self { paste, records }
-    }
-}
-
-fn read_only<T>() -> Result<T, ClusterError> {
-    Err(ClusterError::Setting("files can be read, not mended: this needs the cluster".to_owned()))
-}
+/// Answers questions about objects from what was pasted.
+struct PastedObjects<'a>(&'a Paste);
 
 #[async_trait]
-impl ReadRecords for PastedCluster {
-    fn driver(&self) -> Driver {
-        self.records.driver()
-    }
-
-    async fn list(&self, query: &RecordQuery) -> Result<Vec<RecordMeta>, ClusterError> {
-        ReadRecords::list(&self.records, query).await
-    }
-
-    async fn head(&self, id: &RecordId, seen: &Guard) -> Result<Option<Result<Head, Damage>>, ClusterError> {
-        self.records.head(id, seen).await
-    }
-
-    async fn get(&self, id: &RecordId) -> Result<Option<StoredRecord>, ClusterError> {
-        self.records.get(id).await
-    }
-
-    async fn now(&self) -> Result<Timestamp, ClusterError> {
-        self.records.now().await
-    }
-}
-
-#[async_trait]
-impl ReadObjects for PastedCluster {
+impl ReadObjects for PastedObjects<'_> {
     fn assumed(&self, seen: &Observation) -> Vec<Kind> {
-        self.paste.kinds(seen)
+        self.0.kinds(seen)
     }
 
     async fn answer(&self, read: &Read) -> Result<Answer, ClusterError> {
-        Ok(self.paste.answer(read))
-    }
-}
-
-#[async_trait]
-impl WriteRecords for PastedCluster {
-    async fn replace(&self, _record: &StoredRecord) -> Result<Guard, ClusterError> {
-        read_only()
-    }
-}
-
-#[async_trait]
-impl Backups for PastedCluster {
-    async fn store(&self, _namespace: &str, _backup: &Backup) -> Result<(), ClusterError> {
-        read_only()
-    }
-
-    async fn list(&self, _namespace: &str) -> Result<Vec<BackupEntry>, ClusterError> {
-        Ok(Vec::new())
-    }
-
-    async fn load(&self, _namespace: &str, _id: &str) -> Result<Option<Backup>, ClusterError> {
-        Ok(None)
-    }
-
-    async fn mark_undone(&self, _namespace: &str, _id: &str, _at: Timestamp) -> Result<(), ClusterError> {
-        read_only()
+        Ok(self.0.answer(read))
     }
 }

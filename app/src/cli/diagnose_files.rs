@@ -10,19 +10,18 @@ use serde::Serialize;
 use super::diagnose::{DiagnoseArgs, exit, shown};
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::observe::observe;
 use crate::output::{Format, LITERAL, STRONG, Ui, paint, wrapped};
 use crate::pasted::Pasted;
 
 /// Diagnoses from files, and says what they lack.
 pub async fn run(from: &Path, args: &DiagnoseArgs, namespace: Option<&str>, ui: &mut Ui) -> Result<Exit, Failure> {
-    let Pasted { paste, release, source, notes } = Pasted::open(from, args.release.as_deref(), namespace)?;
-    ui.notes(&notes)?;
-    let observed = observe(&source, &release.name).await?;
-    let mut found = conclude(&observed.seen);
-    let missing = missing(&paste, &observed.seen);
+    let pasted = Pasted::open(from, args.release.as_deref(), namespace)?;
+    ui.notes(&pasted.notes)?;
+    let seen = pasted.observe().await?;
+    let mut found = conclude(&seen);
+    let missing = missing(&pasted.paste, &seen);
     if args.output.is_data() {
-        ui.data(args.output, &FromFiles { found: &found, missing: &missing, unread: &paste.unread })?;
+        ui.data(args.output, &FromFiles { found: &found, missing: &missing, unread: &pasted.paste.unread })?;
         return Ok(exit(&found));
     }
     // What wasn't pasted is told below, with the commands that get it.

@@ -137,8 +137,14 @@ fn paste(folder: &Folder<'_>, way: Way) {
 }
 
 /// Scenarios of the corpus, who makes them, and how they are pasted.
-const SCENARIOS: [(&str, Major, Way); 6] = [
+const SCENARIOS: [(&str, Major, Way); 12] = [
+    ("image-pull-failed", Major::V3, Way::Yaml),
+    ("crash-loop-killed", Major::V4, Way::Transcript),
+    ("pre-install-hook-failed", Major::V4, Way::HelmsWords),
     ("upgrade-final-write", Major::V3, Way::Json),
+    ("unschedulable-failed", Major::V4, Way::Json),
+    ("quota-object-failed", Major::V3, Way::Transcript),
+    ("pvc-pending-failed", Major::V3, Way::HelmsWords),
     ("upgrade-killed-applying", Major::V4, Way::Yaml),
     ("webhook-denied-failed", Major::V4, Way::HelmsWords),
     ("immutable-field-failed", Major::V3, Way::Transcript),
