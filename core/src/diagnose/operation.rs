@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::case::Case;
+use super::case::{Case, Object};
 use super::hooks::{HookRun, HookView, hooks};
 use crate::compare::Side;
 use crate::observe::{Live, OperationKind};
@@ -131,7 +131,7 @@ fn pending(case: &Case<'_>, operation: &Operation<'_>) -> (Phase, String) {
     if case.newest.is_none() {
         return (Phase::Unknown, "the newest record can't be read".to_owned());
     }
-    let undone = || case.objects.iter().filter(|object| object.differs() && object.is_done() == Some(false));
+    let undone = || case.objects.iter().filter(|object| object.differs() && is_undone(case, object));
     let nothing_done = operation.done == 0 || case.objects.iter().all(|object| object.written < case.began);
     if let (Some(hook), true) =
         (stopped_at(&operation.before), operation.done == 0 || undone().next().is_some() && nothing_done)
@@ -196,6 +196,13 @@ fn pending(case: &Case<'_>, operation: &Operation<'_>) -> (Phase, String) {
     (last, "everything is applied and ready, and only the records say otherwise".to_owned())
 }
 
+/// Whether Helm hasn't done with an object what it has to do. Where no older manifest is at hand to compare with, one that isn't
+/// as it is to be, and that Helm hasn't written since the operation began, is still to come.
+fn is_undone(case: &Case<'_>, object: &Object<'_>) -> bool {
+    let before = matches!((object.written, case.began), (Some(written), Some(began)) if written < began);
+    object.is_done() == Some(false) || object.standing.side == Side::Drifted && object.old.is_none() && before
+}
+
 /// Whether the operation itself superseded the revision before it: its record was written since.
 fn base_superseded(case: &Case<'_>) -> bool {
     let Some(base) = case.base else { return false };
@@ -258,6 +265,15 @@ fn failed(case: &Case<'_>, operation: &Operation<'_>) -> (Phase, String) {
         Phase::PreHooks
     } else if says(&["post-upgrade hook", "post-install", "post-rollback hook"]) {
         Phase::PostHooks
+    } else if says(&[
+        // A webhook's time may be over, too, and that is no waiting of Helm's.
+        "failed calling webhook",
+        "cannot patch \"",
+        "server-side apply failed for object",
+        "conflict occurred while applying",
+        "failed to create resource",
+    ]) {
+        Phase::Apply
     } else if says(&[
         "timed out waiting",
         "deadline exceeded",

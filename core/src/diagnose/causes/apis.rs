@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::words::{add, after, cause, quoted, refusals};
+use super::words::{add, after, arg, cause, quoted, refusals};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::{condition, text};
 use crate::diagnose::liveness::LivenessVerdict;
@@ -91,7 +91,7 @@ fn kind_missing(scene: &Scene<'_>, version: &str, kind: &str, names: &[String]) 
     let (name, namespace) = (&scene.case.seen.id.name, &scene.case.seen.id.namespace);
     cause.command = match group {
         "" => "kubectl api-resources".to_owned(),
-        group => one_line(&format!("kubectl api-resources --api-group={group}")),
+        group => format!("kubectl api-resources --api-group={}", arg(group)),
     };
     cause.remedy = if scene.operation.kind == OperationKind::Uninstall {
         format!(
@@ -144,7 +144,7 @@ fn unavailable(scene: &Scene<'_>) -> Vec<Cause> {
         cause.evidence.extend(said.map(|refusal| refusal.text.clone()));
         cause.evidence.extend(api_service(scene, version));
         let name = service_name(version);
-        cause.command = format!("kubectl get apiservice {name} -o yaml");
+        cause.command = format!("kubectl get apiservice {} -o yaml", arg(&name));
         cause.remedy = format!(
             "bring up what serves it, or, if nothing does any more, delete apiservice {name}: its kinds are gone then"
         );

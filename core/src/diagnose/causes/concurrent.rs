@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::words::cause;
+use super::words::{cause, shown};
 use super::{Cause, Confidence, Scene, depth};
 use crate::compare::Side;
 use crate::diagnose::case::{list, text, time};
 use crate::diagnose::liveness::{DEFAULT_TIMEOUT, LivenessVerdict};
 use crate::diagnose::operation::other_pending;
-use crate::observe::OperationKind;
+use crate::observe::{OperationKind, children_lists};
 use crate::record::{RecordMeta, Status};
 use crate::report::{age, one_line};
 
@@ -48,37 +49,44 @@ fn atomic(scene: &Scene<'_>) -> Option<Cause> {
     if scene.operation.kind != OperationKind::Rollback && !said {
         return None;
     }
-    let records = scene.case.seen.history.records();
-    let before = records.iter().rev().nth(1)?;
+    let before = scene.case.seen.history.records().iter().rev().nth(1)?;
+    let failed = before.revision().unwrap_or_default();
+    let why = description(scene, failed);
     let gap = newest.meta.created?.duration_since(before.written.or(before.created)?);
     let at_once = before.status() == Some(Status::Failed) && !gap.is_negative() && gap <= AT_ONCE;
-    if !at_once && !said {
-        return None;
-    }
-    let failed = before.revision().unwrap_or_default();
+    // A rollback that fails writes the failed upgrade's record once more, so that its end can't be told any more.
+    let is_failure = |why: &str| why.starts_with("Upgrade \"") && why.contains("\" failed: ");
+    let maybe = gap.is_negative() && why.is_some_and(is_failure);
     let ended = matches!(scene.liveness.verdict, LivenessVerdict::Stale | LivenessVerdict::None);
-    let confidence = if ended { Confidence::Certain } else { Confidence::Likely };
+    let (confidence, place) = match (at_once || said, ended) {
+        (true, true) => (Confidence::Certain, depth::ROOT),
+        (true, false) => (Confidence::Likely, depth::CONSEQUENCE),
+        (false, _) if maybe => (Confidence::Possible, depth::CONSEQUENCE),
+        (false, _) => return None,
+    };
     let how = if ended { "did not succeed either" } else { "has not ended" };
-    let place = if ended { depth::ROOT } else { depth::CONSEQUENCE };
-    let summary = format!("upgrade {failed} failed, and the rollback that Helm then began by itself {how}");
+    let began = if maybe { "may then have begun" } else { "then began" };
+    let summary = format!("upgrade {failed} failed, and the rollback that Helm {began} by itself {how}");
     let mut cause = cause("atomic-rollback-failed", confidence, place, summary);
-    cause
-        .evidence
-        .push(format!("the rollback began {} after the upgrade's failure was recorded, as --atomic does", age(gap)));
-    let why = scene
-        .case
-        .seen
-        .revisions
-        .get(&failed)
-        .and_then(|opened| opened.as_ref().ok())
-        .map(|it| it.opened.description.as_str());
-    let why = why.or_else(|| scene.case.seen.heads.get(&failed)?.as_ref().ok()?.description.as_deref());
-    cause.evidence.extend(why.map(|why| super::words::shown(why, false)));
+    if at_once {
+        let words = "after the upgrade's failure was recorded, as --atomic does";
+        cause.evidence.push(format!("the rollback began {} {words}", age(gap)));
+    }
+    cause.evidence.extend(why.map(|why| shown(why, false)));
     cause.evidence.push(scene.operation.because.clone());
     let id = &scene.case.seen.id;
     cause.command = format!("helm history {} -n {}", id.name, id.namespace);
     cause.remedy = "mend what stopped the rollback, then roll back by hand, naming a good revision".to_owned();
     Some(cause)
+}
+
+/// What a revision's record says of how it went.
+fn description<'a>(scene: &Scene<'a>, revision: u64) -> Option<&'a str> {
+    let seen = scene.case.seen;
+    match seen.revisions.get(&revision) {
+        Some(opened) => opened.as_ref().ok().map(|opened| opened.opened.description.as_str()),
+        None => seen.heads.get(&revision)?.as_ref().ok()?.description.as_deref(),
+    }
 }
 
 /// Managers with Helm in their name that wrote objects within the operation.
@@ -168,8 +176,17 @@ fn collision(scene: &Scene<'_>) -> Option<Cause> {
     }
     let summary = "another Helm took the next revision's number at the same time".to_owned();
     let mut cause = concurrent(scene, Confidence::Likely, depth::BLOCKER, summary);
-    cause.evidence.push(super::words::shown(&newest.opened.description, false));
+    cause.evidence.push(shown(&newest.opened.description, false));
     Some(cause)
+}
+
+/// Whether an operation between these times had already changed a Deployment: only one that waits leaves no further trace,
+/// while one that applies would have gone on.
+fn came_to_wait(scene: &Scene<'_>, from: Timestamp, to: Timestamp) -> bool {
+    let lives = scene.case.objects.iter().filter_map(|object| Some((object.live.found()?, object.namespace)));
+    let lists = lives.filter_map(|(live, namespace)| children_lists(live, namespace).0);
+    let mut sets = lists.filter_map(|read| scene.case.list(&read)).flatten();
+    sets.any(|set| time(set, "/metadata/creationTimestamp").is_some_and(|made| from <= made && made < to))
 }
 
 /// An older operation that was never ended, and may not have been over when the newest one began.
@@ -179,7 +196,7 @@ fn overtaken(scene: &Scene<'_>) -> Vec<Cause> {
         let (newest, began) = (newest?, newest?.created?);
         let last = record.written.or(record.created)?;
         let gap = began.duration_since(last);
-        if gap > DEFAULT_TIMEOUT {
+        if gap > DEFAULT_TIMEOUT || !(scene.case.is_open() || came_to_wait(scene, record.created?, began)) {
             return None;
         }
         let still = scene.case.seen.at.duration_since(last) <= DEFAULT_TIMEOUT;

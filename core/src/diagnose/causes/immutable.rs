@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::words::{Refusal, after, cause, look, refusals, see};
+use super::words::{Refusal, after, arg, cause, look, refusals, see};
 use super::{Cause, Confidence, Scene, depth};
 use crate::compare::Side;
 use crate::diagnose::case::{Object, text};
@@ -82,7 +82,7 @@ fn told(scene: &Scene<'_>, refusal: &Refusal<'_>) -> Cause {
 
 /// What to do about it, as far as that loses nothing.
 fn remedy(kind: &str, name: &str) -> String {
-    let name = crate::report::one_line(name);
+    let name = arg(name);
     match kind.to_lowercase().as_str() {
         "job" => format!(
             "delete job {name} (it has run; its pods and logs go with it) and upgrade again, or name it anew in each revision"

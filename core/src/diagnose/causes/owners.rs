@@ -1,6 +1,6 @@
 //! A controller that drives the release: whatever is done by hand meets it.
 
-use super::words::cause;
+use super::words::{cause, see};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::owner::owner;
 use crate::record::Status;
@@ -17,7 +17,7 @@ pub fn rule(scene: &Scene<'_>) -> Vec<Cause> {
     let mut cause = cause("owner-reconciling", Confidence::Certain, place, one_line(&owner.words));
     let kind = owner.kind.to_lowercase();
     if !owner.namespace.is_empty() {
-        cause.command = one_line(&format!("kubectl get {kind} {} -n {} -o yaml", owner.name, owner.namespace));
+        cause.command = see(&kind, &owner.namespace, &owner.name);
     }
     cause.remedy = if owner.busy {
         "let it end; what is done by hand meanwhile it undoes or breaks".to_owned()

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::immutable::is_immutable;
-use super::words::{Refusal, add, after, cause, look, quoted, refusals};
+use super::words::{Refusal, add, after, arg, cause, look, quoted, refusals};
 use super::{Cause, Confidence, Scene, depth};
 use crate::report::one_line;
 
 /// Gives refusals of objects; those of hooks are told with the hooks.
 pub fn rule(scene: &Scene<'_>) -> Vec<Cause> {
     let said: Vec<Refusal<'_>> = refusals(scene.case).into_iter().filter(|refusal| !refusal.hook).collect();
-    let mut found = forbidden(scene, &said);
+    let mut found = forbidden(&said);
     found.extend(said.iter().filter_map(|refusal| conflict(scene, refusal)));
     found.extend(said.iter().filter_map(|refusal| invalid(scene, refusal)));
     found
@@ -18,7 +18,7 @@ pub fn rule(scene: &Scene<'_>) -> Vec<Cause> {
 
 /// The words of Kubernetes' authorizer (Kubernetes 1.35 apiserver
 /// `pkg/endpoints/handlers/responsewriters/errors.go:forbiddenMessage`).
-fn forbidden(scene: &Scene<'_>, said: &[Refusal<'_>]) -> Vec<Cause> {
+fn forbidden(said: &[Refusal<'_>]) -> Vec<Cause> {
     let mut causes: BTreeMap<&str, Cause> = BTreeMap::new();
     for refusal in said {
         let Some(user) = quoted(refusal.raw, "is forbidden: User ") else { continue };
@@ -28,7 +28,8 @@ fn forbidden(scene: &Scene<'_>, said: &[Refusal<'_>]) -> Vec<Cause> {
             let who = one_line(user);
             let summary = format!("{who}, as whom Helm ran, may not {verb} {resource}{place}");
             let mut cause = cause("forbidden", Confidence::Certain, depth::BLOCKER, summary);
-            cause.command = one_line(&format!("kubectl auth can-i {verb} {resource} --as={user}{}", flag(place)));
+            cause.command =
+                format!("kubectl auth can-i {} {} --as={}{}", arg(verb), arg(resource), arg(user), flag(place));
             cause
         });
         add(&mut entry.evidence, refusal.text.clone());
@@ -40,7 +41,6 @@ fn forbidden(scene: &Scene<'_>, said: &[Refusal<'_>]) -> Vec<Cause> {
             false => entry.remedy.replace("; then run", &format!(", {needs}; then run")),
         };
     }
-    let _ = scene;
     causes.into_values().collect()
 }
 
@@ -63,7 +63,7 @@ fn place_line(place: &str) -> String {
 }
 
 fn flag(place: &str) -> String {
-    place.strip_prefix(" in ").map(|namespace| format!(" -n {namespace}")).unwrap_or_default()
+    place.strip_prefix(" in ").map(|namespace| format!(" -n {}", arg(namespace))).unwrap_or_default()
 }
 
 /// Fields that another manager owns (Kubernetes 1.35 apimachinery `pkg/util/managedfields/internal/conflict.go`).
@@ -87,7 +87,8 @@ fn conflict(scene: &Scene<'_>, refusal: &Refusal<'_>) -> Option<Cause> {
     let mut cause = cause("apply-conflict", Confidence::Certain, depth::BLOCKER, summary);
     cause.evidence.push(refusal.text.clone());
     cause.evidence.extend(fields.iter().take(10).map(|field| format!("contended: {field}")));
-    cause.command = format!("{} --show-managed-fields", look(scene, refusal));
+    let look = look(scene, refusal);
+    cause.command = if look.starts_with("kubectl") { format!("{look} --show-managed-fields") } else { look };
     cause.remedy = format!(
         "leave {what} out of the chart if {} is to decide it (as an autoscaler does for replicas); or upgrade with \
          --force-conflicts, which takes it away from there",

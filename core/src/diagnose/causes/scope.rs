@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::words::arg;
 use crate::diagnose::case::{Case, list, number, text};
 use crate::diagnose::liveness::rule_matches;
 use crate::observe::{Live, Read, known};
@@ -132,14 +133,14 @@ impl<'a> Hook<'a> {
     /// What to type to see what should answer, or, outside the cluster, its configuration.
     pub fn command(&self) -> String {
         match self.service() {
-            Some((namespace, name)) => format!("kubectl describe service {name} -n {namespace}"),
+            Some((namespace, name)) => format!("kubectl describe service {} -n {}", arg(name), arg(namespace)),
             None => self.see(),
         }
     }
 
     /// What to type to see its configuration.
     pub fn see(&self) -> String {
-        format!("kubectl get {} {} -o yaml", self.kind(), self.configured_in())
+        format!("kubectl get {} {} -o yaml", self.kind(), arg(self.configured_in()))
     }
 
     /// Its configuration as kubectl takes it.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::scope::{Backend, Hook, backend, hooks};
-use super::words::cause;
+use super::words::{arg, cause};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::{list, text, time};
 use crate::diagnose::liveness::LivenessVerdict;
@@ -213,7 +213,7 @@ fn quota(scene: &Scene<'_>) -> Vec<Cause> {
                 cause.evidence.push(
                     "a quota refuses new records, not changes of old ones: the next revision is refused".to_owned(),
                 );
-                cause.command = format!("kubectl describe resourcequota {quota} -n {namespace}");
+                cause.command = format!("kubectl describe resourcequota {} -n {namespace}", arg(quota));
                 cause.remedy = format!("raise quota {quota}, or remove {resource} that nobody needs");
                 found.push(cause);
             }

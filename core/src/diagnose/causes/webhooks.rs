@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::around::warnings;
 use super::scope::{Backend, Hook, backend, hooks};
-use super::words::{add, after, cause, quoted, refusals, shown};
+use super::words::{add, after, arg, cause, quoted, refusals, shown};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::Object;
 use crate::diagnose::hooks::HookRun;
@@ -86,7 +86,7 @@ fn denied(scene: &Scene<'_>, said: &[Said<'_>]) -> Vec<Cause> {
                 .to_owned();
             cause.command = match hooks(scene.case).iter().find(|hook| hook.name() == name) {
                 Some(hook) => hook.see(),
-                None if what == "policy" => format!("kubectl get validatingadmissionpolicy {} -o yaml", one_line(name)),
+                None if what == "policy" => format!("kubectl get validatingadmissionpolicy {} -o yaml", arg(name)),
                 None => "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations".to_owned(),
             };
             cause

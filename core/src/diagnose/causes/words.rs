@@ -276,8 +276,15 @@ pub fn look(scene: &Scene<'_>, refusal: &Refusal<'_>) -> String {
 
 /// `kubectl get` of one object.
 pub fn see(kind: &str, namespace: &str, name: &str) -> String {
-    let place = if namespace.is_empty() { String::new() } else { format!(" -n {namespace}") };
-    format!("kubectl get {} {name}{place} -o yaml", kind.to_lowercase())
+    let place = if namespace.is_empty() { String::new() } else { format!(" -n {}", arg(namespace)) };
+    format!("kubectl get {} {}{place} -o yaml", arg(&kind.to_lowercase()), arg(name))
+}
+
+/// Takes a name; gives it as one word for a shell, as manifests may name anything.
+pub fn arg(name: &str) -> String {
+    let name = one_line(name);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+".contains(c);
+    if !name.is_empty() && name.chars().all(plain) { name } else { format!("'{}'", name.replace('\'', "'\\''")) }
 }
 
 /// Whether a word of a refusal, a kind or a resource, means this kind.

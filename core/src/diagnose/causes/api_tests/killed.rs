@@ -120,3 +120,13 @@ fn what_nothing_explains_is_said_to_be_unknown() {
     let well = Stage::new().revision(1, Status::Deployed, "Install complete", 100, &[config_map("a", "1")]);
     assert!(well.there(live(config_map("a", "1"))).codes().is_empty());
 }
+
+#[test]
+fn without_an_older_manifest_what_helm_has_not_written_is_still_to_come() {
+    let mut old = live(config_map("b", "1"));
+    old["metadata"]["managedFields"][0]["time"] = json!(ago(80_000).to_string());
+    let new = [config_map("a", "2"), config_map("b", "2")];
+    let stage = Stage::new().revision(2, Status::PendingUpgrade, "Preparing upgrade", 7200, &new);
+    let stage = stage.there(live(config_map("a", "2"))).there(old);
+    assert_eq!(stage.codes(), ["client-killed", "(target-pruned)"]);
+}

@@ -87,16 +87,32 @@ fn a_record_with_another_ones_objects_is_found() {
 
 #[test]
 fn an_operation_that_was_overtaken_may_not_have_been_over() {
-    let objects = [config_map("a", "1")];
-    let stage = |seconds: i64| {
+    let labels = json!({"app": "web"});
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}},
+    });
+    let mut there = live(deployment.clone());
+    there["metadata"]["generation"] = json!(1);
+    there["spec"]["replicas"] = json!(1);
+    there["status"] = json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1});
+    let (sets, _) = crate::observe::children_lists(&there, "ns");
+    let sets = sets.unwrap();
+    let stage = |began: i64, made: i64| {
+        let set = json!({"metadata": {"name": "web-6d4", "creationTimestamp": ago(made).to_string()}});
         Stage::new()
-            .revision(1, Status::Superseded, "Install complete", 90_000, &objects)
-            .revision(2, Status::PendingUpgrade, "Preparing upgrade", seconds, &objects)
-            .revision(3, Status::Deployed, "Rollback to 1", 7200, &objects)
-            .there(live(config_map("a", "1")))
+            .revision(1, Status::Superseded, "Install complete", 90_000, std::slice::from_ref(&deployment))
+            .revision(2, Status::PendingUpgrade, "Preparing upgrade", began, std::slice::from_ref(&deployment))
+            .revision(3, Status::Deployed, "Rollback to 1", 7200, std::slice::from_ref(&deployment))
+            .there(there.clone())
+            .listed(sets.clone(), &[set])
+            .codes()
     };
-    assert_eq!(stage(7260).codes(), ["(concurrent-operations)"]);
-    assert!(stage(20_000).codes().is_empty());
+    let overtaken = "(concurrent-operations)".to_owned();
+    assert!(stage(7260, 7230).contains(&overtaken));
+    // It had not come to its Deployment, or was long over.
+    assert!(!stage(7260, 90_000).contains(&overtaken));
+    assert!(!stage(20_000, 19_990).contains(&overtaken));
 }
 
 #[test]
@@ -153,4 +169,20 @@ fn an_owner_at_work_comes_first() {
     assert_eq!(stage(false, "True").codes(), ["owner-reconciling"]);
     assert_eq!(stage(false, "False").codes(), ["client-killed", "(owner-reconciling)"]);
     assert_eq!(stage(true, "True").codes(), ["client-killed"]);
+}
+
+#[test]
+fn a_failed_rollback_leaves_nothing_deployed() {
+    let objects = [config_map("a", "1")];
+    let refused = "Rollback \"web\" failed: cannot patch \"a\" with kind ConfigMap: admission webhook \"p\" denied the request: frozen";
+    let stage = |second: Status| {
+        Stage::new()
+            .revision(1, Status::Superseded, "Install complete", 90_000, &objects)
+            .revision(2, second, "Upgrade complete", 80_000, &objects)
+            .revision(3, Status::Failed, refused, 7200, &objects)
+            .there(live(config_map("a", "1")))
+            .codes()
+    };
+    assert_eq!(stage(Status::Superseded), ["webhook-denied", "none-deployed"]);
+    assert_eq!(stage(Status::Deployed), ["webhook-denied"]);
 }
