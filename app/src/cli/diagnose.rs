@@ -430,6 +430,7 @@ fn hook_word(state: HookRun) -> &'static str {
         HookRun::Succeeded => "succeeded",
         HookRun::Failed => "failed",
         HookRun::Gone => "started, gone since",
+        HookRun::Passed => "passed",
         HookRun::Unknown => "unknown",
     }
 }

@@ -40,14 +40,15 @@ impl Fixer<'_> {
 
     async fn hook(&mut self, hook: &HookStep) -> Result<(), Failure> {
         let run = match (hook.run, hook.doubtful, self.options.doubt) {
-            (HookRun::Succeeded, ..) | (HookRun::Gone, true, Doubt::Skip) => return self.hook_is_done(hook).await,
-            (HookRun::Gone, true, Doubt::Stop) => {
+            (HookRun::Succeeded | HookRun::Passed, ..) | (HookRun::Gone, _, Doubt::Skip) => {
+                return self.hook_is_done(hook).await;
+            }
+            (HookRun::Gone, _, Doubt::Stop) => {
                 let why = "it was started and its object is gone, so whether it did its work can't be told";
                 return Err(Failure::new(Exit::Partial, format!("{} hook {}: {why}", hook.event, hook.name))
                     .hint("find out, and say --doubtful-hooks=run or --doubtful-hooks=skip"));
             }
-            // Helm's default policy deletes a hook before its next run only, so one that isn't there was never created.
-            (HookRun::Gone | HookRun::NeverRan, ..) => true,
+            (HookRun::Gone, _, Doubt::Run) | (HookRun::NeverRan, ..) => true,
             (HookRun::Running, ..) => false,
             // It is looked at again: a fix that is run again may have repaired it.
             (HookRun::Failed, ..) => false,

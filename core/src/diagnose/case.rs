@@ -51,6 +51,8 @@ pub struct Object<'a> {
     pub readiness: Option<Readiness>,
     /// When Helm last wrote it, by the server's clock.
     pub written: Option<Timestamp>,
+    /// Whether the operation created, changed or deleted it.
+    pub touched: bool,
 }
 
 impl<'a> Object<'a> {
@@ -83,8 +85,9 @@ impl<'a> Object<'a> {
             Side::Same => Some(true),
             Side::Old | Side::ToBePruned | Side::NotOurs => Some(false),
             Side::Absent | Side::Terminating => Some(self.new.is_none()),
-            Side::Drifted if !self.differs() => Some(true),
-            Side::Drifted | Side::Unknown => None,
+            // It speaks for neither side: whether Helm wrote it tells.
+            Side::Drifted => Some(!self.differs() || self.touched),
+            Side::Unknown => None,
         }
     }
 
@@ -266,10 +269,26 @@ fn paired_object<'a>(
         old,
         new,
         written: live.found().and_then(written_by_helm),
+        touched: touched(seen, &live, &standing),
         live,
         standing,
         readiness,
     })
+}
+
+/// Whether the operation wrote or deleted an object: Helm did since the newest record was created. What only the new manifest has, and
+/// what only the old one had and is gone, was made or deleted by it, too.
+fn touched(seen: &Observation, live: &Live<'_>, standing: &Standing) -> bool {
+    let began = seen.history.newest().and_then(|record| record.created);
+    match live {
+        Live::Found(value) => {
+            let written = written_by_helm(value).max(time(value, "/metadata/creationTimestamp"));
+            // Times are whole seconds: what was written in the record's own second may have been written before it.
+            standing.side == Side::Terminating
+                || matches!((written, began), (Some(written), Some(began)) if written > began)
+        }
+        Live::Absent | Live::Unknown(_) => false,
+    }
 }
 
 /// Readiness with the children that were read.

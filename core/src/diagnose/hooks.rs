@@ -24,8 +24,10 @@ pub enum HookRun {
     Succeeded,
     /// It didn't.
     Failed,
-    /// It was started, and its object isn't there any more: never created, deleted by its policy, or by somebody.
+    /// It was started, and its object isn't there: deleted after its end by its policy or its time to live, or never created.
     Gone,
+    /// Its object isn't there, and something that comes after it in Helm's order was done, so it did its work.
+    Passed,
     /// It can't be told.
     Unknown,
 }
@@ -49,6 +51,8 @@ pub struct HookView<'a> {
     pub started: Option<Timestamp>,
     /// When its object ended.
     pub ended: Option<Timestamp>,
+    /// Whether the record says that this operation started it.
+    pub recorded: bool,
 }
 
 impl HookView<'_> {
@@ -59,7 +63,7 @@ impl HookView<'_> {
 
     /// Whether the operation went past it.
     pub fn is_done(&self) -> bool {
-        matches!(self.run, HookRun::Succeeded | HookRun::Gone)
+        matches!(self.run, HookRun::Succeeded | HookRun::Passed)
     }
 }
 
@@ -75,8 +79,8 @@ pub fn hooks<'a>(case: &Case<'a>) -> (Vec<HookView<'a>>, Vec<HookView<'a>>) {
         hooks.into_iter().map(|(hook, object)| view(case, hook, object, &event)).collect::<Vec<_>>()
     };
     let (mut before, mut after) = (of(format!("pre-{word}")), of(format!("post-{word}")));
-    passed(&mut before, case.objects.iter().any(|object| object.differs() && object.is_done() == Some(true)));
-    let started = after.iter().any(|hook| !matches!(hook.run, HookRun::NeverRan | HookRun::Unknown));
+    passed(&mut before, case.objects.iter().any(|object| object.touched));
+    let started = after.iter().any(|hook| hook.recorded || !matches!(hook.run, HookRun::NeverRan | HookRun::Unknown));
     passed(&mut before, started);
     passed(&mut after, false);
     (before, after)
@@ -95,6 +99,7 @@ fn view<'a>(case: &Case<'a>, hook: &'a Hook, object: Option<&'a ManifestObject>,
         why: None,
         started: None,
         ended: None,
+        recorded,
     };
     match view.live.clone() {
         Live::Found(value) => {
@@ -117,8 +122,9 @@ fn view<'a>(case: &Case<'a>, hook: &'a Hook, object: Option<&'a ManifestObject>,
             view.run = match (recorded, hook.last_run.phase.as_str()) {
                 (true, "Succeeded") => HookRun::Succeeded,
                 (true, "Failed") => HookRun::Failed,
-                (true, _) => HookRun::Gone,
-                (false, _) => HookRun::NeverRan,
+                (true, _) if vanishes(hook, object) => HookRun::Gone,
+                // Helm writes `Running` before it creates the object, and nothing deletes this one: it was never created.
+                _ => HookRun::NeverRan,
             };
         }
         Live::Unknown(_) => {
@@ -145,12 +151,22 @@ fn started_by_this(case: &Case<'_>, run: &LastRun) -> bool {
     }
 }
 
-/// Hooks run one after another: what stands before one that was started is done, if nothing else is known of it.
+/// Whether a hook's object goes away once it has ended, by itself or by Helm.
+fn vanishes(hook: &Hook, object: Option<&ManifestObject>) -> bool {
+    let lives = object.and_then(|object| object.value.pointer("/spec/ttlSecondsAfterFinished"));
+    lives.is_some() || hook.delete_policies.iter().any(|policy| policy.as_str() != "before-hook-creation")
+}
+
+/// Hooks run one after another: one that was started and isn't there is done, if anything that comes after it was done.
 fn passed(hooks: &mut [HookView<'_>], all: bool) {
-    let last = hooks.iter().rposition(|hook| !matches!(hook.run, HookRun::NeverRan | HookRun::Unknown));
+    let begun = |hook: &HookView<'_>| hook.recorded || !matches!(hook.run, HookRun::NeverRan | HookRun::Unknown);
+    let last = hooks.iter().rposition(begun);
     for (place, hook) in hooks.iter_mut().enumerate() {
-        if hook.run == HookRun::Unknown && (all || last.is_some_and(|last| place < last)) {
-            hook.run = HookRun::Gone;
+        let after = all || last.is_some_and(|last| place < last);
+        let unseen =
+            matches!(hook.run, HookRun::Unknown | HookRun::Gone) || hook.run == HookRun::NeverRan && hook.recorded;
+        if after && unseen {
+            hook.run = HookRun::Passed;
         }
     }
 }

@@ -115,6 +115,11 @@ fn stopped_at<'h, 'a>(hooks: &'h [HookView<'a>]) -> Option<&'h HookView<'a>> {
     hooks.iter().find(|hook| !hook.is_done())
 }
 
+/// Whether a hook was begun, come of it what may.
+fn begun(hook: &HookView<'_>) -> bool {
+    hook.recorded || !matches!(hook.run, HookRun::NeverRan | HookRun::Unknown)
+}
+
 fn hook_words(hook: &HookView<'_>) -> String {
     let what = match hook.run {
         HookRun::NeverRan => "hasn't been started",
@@ -122,6 +127,7 @@ fn hook_words(hook: &HookView<'_>) -> String {
         HookRun::Failed => "failed",
         HookRun::Succeeded => "succeeded",
         HookRun::Gone => "was started and its object isn't there",
+        HookRun::Passed => "did its work",
         HookRun::Unknown => "can't be seen",
     };
     format!("{} hook {} {what}", hook.event, hook.words())
@@ -165,10 +171,7 @@ fn pending(case: &Case<'_>, operation: &Operation<'_>) -> (Phase, String) {
     if let Some(first) = undone().next() {
         return (Phase::Prune, format!("{}, which the new revision no longer has, is still there", first.words()));
     }
-    if let Some(hook) = operation.after.iter().rev().find(|hook| hook.run != HookRun::NeverRan)
-        && let Some(stopped) = stopped_at(&operation.after)
-    {
-        let _ = hook;
+    if let (true, Some(stopped)) = (operation.after.iter().any(begun), stopped_at(&operation.after)) {
         return (Phase::PostHooks, hook_words(stopped));
     }
     if base_superseded(case) {

@@ -71,7 +71,7 @@ fn again(hook: &HookView<'_>) -> Option<String> {
     let policies = &hook.hook.delete_policies;
     let replaced = policies.is_empty() || policies.iter().any(|policy| policy == "before-hook-creation");
     match hook.run {
-        HookRun::Succeeded | HookRun::Gone => {
+        HookRun::Succeeded | HookRun::Gone | HookRun::Passed => {
             Some(format!("{} hook {} ran already and would run again", hook.event, hook.words()))
         }
         HookRun::Running => {

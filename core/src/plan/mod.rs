@@ -135,6 +135,7 @@ fn fresh_hook(
         why: None,
         started: None,
         ended: None,
+        recorded: false,
     };
     hook_step(case, &view)
 }

@@ -268,6 +268,6 @@ pub fn hook_step(case: &Case<'_>, view: &HookView<'_>) -> Option<HookStep> {
         // Helm's default (Helm 4.3 `pkg/action/hooks.go:hookSetDeletePolicy`).
         policies: if policies.is_empty() { vec!["before-hook-creation".to_owned()] } else { policies.clone() },
         run: view.run,
-        doubtful: view.run == HookRun::Gone && policies.iter().any(|policy| policy.as_str() != "before-hook-creation"),
+        doubtful: view.run == HookRun::Gone,
     })
 }

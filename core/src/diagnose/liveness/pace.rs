@@ -9,15 +9,20 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::own_clock;
-use crate::diagnose::case::{Case, list, number, text};
+use crate::diagnose::case::{Case, Object, list, number, text};
 use crate::diagnose::operation::{Operation, Phase};
 use crate::observe::{Live, Read, known};
 use crate::report::age;
 
-/// What throttling, repeated calls and a slow API server may add to everything else.
-const MARGIN: SignedDuration = SignedDuration::from_secs(30);
-/// A read and a write at five a second.
-const MILLIS_PER_OBJECT: i64 = 400;
+/// The least that a silence must last: what throttling, repeated calls and a slow API server may add to one call and its
+/// answer's way back.
+const LEAST: SignedDuration = SignedDuration::from_secs(30);
+/// The same where more calls may have been made, beside what each of them may take.
+const MARGIN: SignedDuration = SignedDuration::from_secs(25);
+/// What a call that leaves no trace may take when it is throttled: ten tries, a second apart.
+const APPLY: SignedDuration = SignedDuration::from_secs(10);
+/// The same for a deletion; Helm deletes the objects of a kind at the same time.
+const DELETE: SignedDuration = SignedDuration::from_secs(5);
 /// What is assumed of webhooks that may not be seen: several, each taking as long as it may.
 const UNSEEN_WEBHOOKS: SignedDuration = SignedDuration::from_secs(90);
 /// What clocks of other machines may be off.
@@ -53,15 +58,17 @@ pub fn pace<'a>(case: &Case<'a>, operation: &Operation<'a>) -> Pace {
     if webhooks.is_none() {
         slow = slow.saturating_add(UNSEEN_WEBHOOKS);
     }
-    let count = i64::try_from(calls.len()).unwrap_or(i64::MAX);
-    let rate = SignedDuration::from_millis(count.saturating_mul(MILLIS_PER_OBJECT));
-    let mut bound = MARGIN.saturating_add(slow).saturating_add(rate);
-    let mut words = format!("{} for throttling and repeated calls", age(MARGIN));
+    let count = i32::try_from(calls.len()).unwrap_or(i32::MAX);
+    let each = if matches!(operation.phase, Phase::Prune | Phase::Purge) { DELETE } else { APPLY };
+    let calls = each.checked_mul(count).unwrap_or(SignedDuration::MAX);
+    let base = if count == 0 { LEAST } else { LEAST.max(MARGIN.saturating_add(calls)) };
+    let mut bound = base.saturating_add(slow);
+    let mut words = match count {
+        0 => format!("{} for throttling and repeated calls", age(base)),
+        _ => format!("{} for throttling and {count} calls that may have left no trace", age(base)),
+    };
     if slow.is_positive() {
         words.push_str(&format!(", {} for webhooks", age(slow)));
-    }
-    if rate >= SignedDuration::from_secs(1) {
-        words.push_str(&format!(", {} for {count} calls that may have changed nothing", age(rate)));
     }
     if !own_clock(case.seen.driver) {
         bound = bound.saturating_add(FOREIGN_CLOCK);
@@ -73,16 +80,16 @@ pub fn pace<'a>(case: &Case<'a>, operation: &Operation<'a>) -> Pace {
 /// The kinds of the objects that Helm may have gone through without a trace since its last one, and the one it would write
 /// next. An upgrade goes on past objects that stay as they are; a delete leaves nothing behind.
 fn silent_calls<'a>(case: &Case<'a>, operation: &Operation<'a>) -> Vec<(&'a str, &'a str)> {
-    let of = |object: &crate::diagnose::case::Object<'a>| {
-        object.manifest().map(|manifest| (manifest.group(), manifest.kind.as_str()))
-    };
+    let of = |object: &Object<'a>| object.manifest().map(|manifest| (manifest.group(), manifest.kind.as_str()));
     match operation.phase {
         Phase::Apply => {
-            let mut calls: Vec<_> =
-                case.objects.iter().filter(|object| !object.differs() && object.new.is_some()).filter_map(of).collect();
-            let next = case.objects.iter().find(|object| object.differs() && object.is_done() != Some(true));
-            calls.extend(next.and_then(of));
-            calls
+            // In their order: past the last one that it wrote, up to the first that it hasn't.
+            let undone =
+                |object: &&Object<'a>| object.new.is_some() && object.differs() && object.is_done() != Some(true);
+            let new: Vec<&Object<'a>> = case.objects.iter().filter(|object| object.new.is_some()).collect();
+            let next = new.iter().position(|object| undone(object)).unwrap_or(new.len());
+            let last = new.iter().take(next).rposition(|object| object.touched).map_or(0, |last| last + 1);
+            new.iter().take(next + 1).skip(last).filter_map(|object| of(object)).collect()
         }
         Phase::PreHooks | Phase::PostHooks => {
             let hooks = operation.before.iter().chain(&operation.after);

@@ -207,7 +207,7 @@ pub fn effects(case: &Case<'_>, work: &Work) -> Vec<Effect> {
     let hooks = |hooks: &[super::HookStep]| {
         let open = hooks
             .iter()
-            .filter(|hook| !matches!(hook.run, crate::diagnose::HookRun::Succeeded | crate::diagnose::HookRun::Gone));
+            .filter(|hook| !matches!(hook.run, crate::diagnose::HookRun::Succeeded | crate::diagnose::HookRun::Passed));
         let run = |hook: &super::HookStep| Effect {
             object: hook.name.clone(),
             effect: EffectKind::Run,

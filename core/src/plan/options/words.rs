@@ -79,7 +79,8 @@ pub(super) fn undo(case: &Case<'_>, way: Way) -> String {
 pub(super) fn hook(run: HookRun) -> &'static str {
     match run {
         HookRun::Succeeded => "succeeded already, isn't run again",
-        HookRun::Gone => "ran already, isn't run again",
+        HookRun::Passed => "ran already, isn't run again",
+        HookRun::Gone => "whether it did its work can't be told; stop and say so",
         HookRun::Running => "wait for its end",
         HookRun::Failed => "failed; stop and say so",
         HookRun::NeverRan => "run it",
