@@ -4,13 +4,14 @@ use refloat_core::inventory::{History, ReleaseId};
 use refloat_core::observe::Answer;
 use refloat_core::plan::stays;
 use refloat_core::record::{Guard, RecordMeta};
-use refloat_core::rescue::{Backup, ObjectBackup, UndoStep, still_quiet, undo};
+use refloat_core::rescue::{Backup, ObjectBackup, UndoStep, is_applied, owned_by_apply, still_quiet, undo};
 use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cluster::{BackupEntry, ClusterError, RecordQuery, WriteObjects, WriteRecords};
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::fix::held;
+use crate::fix::{Held, Journal, Lock, Traced, held};
 use crate::source::{Gathered, Source};
 
 /// Who carries a fix out, and how fast time goes by for them.
@@ -61,54 +62,102 @@ pub struct Undoing {
     history: History,
     /// The driver that holds it.
     gathered: Gathered,
+    /// The lock of the fix or of an earlier undo of it, if that was interrupted.
+    held: Option<Held>,
 }
 
 /// Finds the fix to take back: the one named, or the namespace's latest that wasn't taken back yet.
 pub async fn plan_undo(source: &Source, id: Option<&str>) -> Result<Undoing, Failure> {
     let namespace = source.namespace.clone();
+    let entries: Vec<BackupEntry> = source.backups.list(&namespace).await?;
     let chosen = match id {
         Some(id) => id.to_owned(),
         None => {
-            let entries: Vec<BackupEntry> = source.backups.list(&namespace).await?;
-            let latest = entries.into_iter().find(|entry| !entry.undone);
-            latest.map(|entry| entry.id).ok_or_else(|| nothing_to_undo(&namespace))?
+            let latest = entries.iter().find(|entry| !entry.undone);
+            latest.map(|entry| entry.id.clone()).ok_or_else(|| nothing_to_undo(&namespace))?
         }
     };
+    if entries.iter().any(|entry| entry.id == chosen && entry.undone) {
+        return Err(Failure::new(Exit::Changed, format!("fix {chosen} was taken back already; nothing was written"))
+            .hint("refloat history shows the ids of other fixes; refloat undo ID takes one back"));
+    }
     let backup = source.backups.load(&namespace, &chosen).await?.ok_or_else(|| {
         Failure::usage(format!("there is no fix {chosen} in namespace {namespace}"))
             .hint("its id stands in the description that refloat history shows")
     })?;
     let (id, history, gathered) = source.release_of(&namespace, &backup.release, backup.record.meta.id.driver).await?;
-    if let Some(held) = held(source.writable(), &id, gathered.records.now().await?).await? {
-        let who = if held.alive { "is at work" } else { "was interrupted and has to come to its end first" };
-        return Err(Failure::new(Exit::Refused, format!("fix {} {who}", held.journal.fix))
-            .hint(format!("refloat fix {} -n {} goes on with it", id.name, id.namespace)));
+    let held = held(source.writable(), &id, gathered.records.now().await?).await?;
+    if let Some(held) = &held {
+        if held.alive {
+            return Err(Failure::new(Exit::Refused, format!("{} is at work on {id} right now", held.holder))
+                .because(format!("fix {}: {}", held.journal.fix, held.journal.doing))
+                .hint("wait for it, and look again"));
+        }
+        if held.journal.fix != backup.id {
+            let fix = &held.journal.fix;
+            return Err(Failure::new(Exit::Refused, format!("fix {fix} was interrupted, and comes first"))
+                .hint(format!("refloat fix {} -n {} goes on with it", id.name, id.namespace))
+                .hint(format!("refloat undo {fix} -n {} takes it back", id.namespace)));
+        }
     }
     let mut current = Vec::new();
     for meta in history.records() {
         current.extend(gathered.records.get(&meta.id).await?);
     }
-    let steps = undo(&backup, &current)?;
-    Ok(Undoing { id, backup, steps, history, gathered })
+    let steps = undo(&backup, &current, held.as_ref().is_some_and(|held| held.journal.undoing))?;
+    Ok(Undoing { id, backup, steps, history, gathered, held })
 }
 
 fn nothing_to_undo(namespace: &str) -> Failure {
     Failure::usage(format!("there is no fix to take back in namespace {namespace}")).hint("-n names another namespace")
 }
 
-/// Takes a last look, puts objects and records back and reads the records back, byte for byte.
-pub async fn take_back(source: &Source, undoing: &Undoing) -> Result<(), Failure> {
-    let Undoing { id, backup, steps, history: planned, gathered } = undoing;
-    still_quiet(planned, &history(gathered.records.list(&one(id)).await?))?;
-    for object in &backup.objects {
-        put_back(source.writable(), id, object).await?;
-    }
-    for step in steps {
-        record_back(gathered.records.as_ref(), step).await?;
+/// Locks the release, takes a last look, puts objects and records back and reads the records back, byte for byte.
+pub async fn take_back(source: &Source, undoing: Undoing, rescuer: &Rescuer) -> Result<(), Failure> {
+    let Undoing { id, backup, steps, history: planned, gathered, held } = undoing;
+    let wrote = AtomicBool::new(false);
+    let (records, objects) = (Traced::new(gathered.records.as_ref(), &wrote), Traced::new(source.writable(), &wrote));
+    let now = gathered.records.now().await?;
+    let way = serde_json::from_value(Value::String(backup.action.clone())).map_err(|_| {
+        Failure::new(
+            Exit::Refused,
+            format!("fix {} is of a kind that this refloat doesn't know: {}", backup.id, backup.action),
+        )
+    })?;
+    let journal = Journal {
+        fix: backup.id.clone(),
+        way,
+        by: rescuer.name.clone(),
+        began: now,
+        backed_up: true,
+        hooks_done: Vec::new(),
+        doing: "taking it back".to_owned(),
+        undoing: true,
+    };
+    let lock = Lock::take(source.writable(), &id, &rescuer.name, now, journal, held).await?;
+    let done = async {
+        still_quiet(&planned, &history(gathered.records.list(&one(&id)).await?))?;
+        for object in &backup.objects {
+            put_back(&objects, &id, object).await?;
+        }
+        for step in &steps {
+            record_back(&records, step).await?;
+        }
+        Ok(())
+    };
+    if let Err(failure) = done.await {
+        let now = gathered.records.now().await.unwrap_or(now);
+        // What can't be unlocked ends by itself.
+        let _unlocked = match wrote.load(Ordering::Relaxed) || lock.inherited {
+            true => lock.let_go(&id, now).await.is_ok(),
+            false => lock.release().await.is_ok(),
+        };
+        return Err(failure);
     }
     for record in backup.others.iter().chain([&backup.record]) {
         let written = gathered.records.get(&record.meta.id).await?;
         if written.is_none_or(|written| written.digest() != record.digest()) {
+            lock.release().await?;
             return Err(Failure::new(
                 Exit::Unverified,
                 "the records were put back, but read differently now: someone wrote them right after",
@@ -116,7 +165,8 @@ pub async fn take_back(source: &Source, undoing: &Undoing) -> Result<(), Failure
         }
     }
     let namespace = &backup.record.meta.id.namespace;
-    Ok(source.backups.mark_undone(namespace, &backup.id, gathered.records.now().await?).await?)
+    source.backups.mark_undone(namespace, &backup.id, gathered.records.now().await?).await?;
+    lock.release().await
 }
 
 async fn record_back(records: &dyn WriteRecords, step: &UndoStep) -> Result<(), Failure> {
@@ -143,27 +193,26 @@ async fn put_back(objects: &dyn WriteObjects, id: &ReleaseId, backup: &ObjectBac
         Guard { uid: text("uid").to_owned(), version: text("resourceVersion").to_owned() }
     };
     let done = match (live, &backup.before) {
-        (None, None) => Ok(()),
-        (Some(live), None) if stays(id, &live, true).is_some() => Ok(()),
-        (Some(live), None) => objects.delete_object(&read, &guard(&live)).await,
+        (None, None) => Ok(None),
+        (Some(live), None) if stays(id, &live, true).is_some() => Ok(None),
+        (Some(live), None) => objects.delete_object(&read, &guard(&live)).await.map(|()| None),
         (None, Some(_)) => match backup.restored() {
-            Some(object) => objects.create(&read, &object).await.map(drop),
-            None => Ok(()),
+            Some(object) => objects.create(&read, &object).await.map(Some),
+            None => Ok(None),
         },
-        (Some(live), Some(before)) if guard(&live) == guard(before) => Ok(()),
-        (Some(live), Some(_)) => match backup.restored() {
-            Some(mut object) => {
-                let held = guard(&live);
-                if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-                    metadata.insert("uid".to_owned(), held.uid.into());
-                    metadata.insert("resourceVersion".to_owned(), held.version.into());
-                }
-                objects.replace_object(&read, &object).await.map(drop)
-            }
-            None => Ok(()),
+        (Some(live), Some(_)) => match backup.written_over(&live) {
+            Some(object) => objects.replace_object(&read, &object).await.map(Some),
+            None => Ok(None),
         },
     };
-    done.map_err(|error| {
+    let handed_over = match (done, backup.before.as_ref().is_some_and(is_applied)) {
+        (Ok(Some(stored)), true) => match owned_by_apply(&stored) {
+            Some(owned) => objects.replace_object(&read, &owned).await.map(drop),
+            None => Ok(()),
+        },
+        (other, _) => other.map(drop),
+    };
+    handed_over.map_err(|error| {
         Failure::new(Exit::Partial, format!("{words} can't be put back"))
             .because(error)
             .hint("put that right and run the same undo again: it goes on where it stopped")

@@ -77,7 +77,7 @@ async fn the_fix_changes_label_and_payload_and_undo_restores_every_byte() {
     assert!(fixed.is_immutable());
 
     let undoing = plan_undo(&source, None).await.unwrap();
-    take_back(&source, &undoing).await.unwrap();
+    take_back(&source, undoing, &rescuer(1)).await.unwrap();
     let undone = cluster.get(&abandoned.meta.id).await.unwrap().unwrap();
     assert_ne!(undone.meta.guard, abandoned.meta.guard);
     // A sealed record can't be changed, so it was stored anew; what Helm reads is as it was.

@@ -132,6 +132,15 @@ impl Namespace<'_> {
         I: IntoIterator<Item: AsRef<OsStr>>,
     {
         let (helm, name) = self.command(major, args)?;
+        self.spawn_with_faults(&helm, name, faults)
+    }
+
+    /// Runs any command that reads `KUBECONFIG` with faults, such as refloat; `name` is what to call it.
+    pub fn with_faults(&self, command: &Command, name: &str, faults: &[&str]) -> Result<Killed> {
+        self.spawn_with_faults(command, name.to_owned(), faults)?.wait(Duration::from_secs(600))
+    }
+
+    fn spawn_with_faults(&self, client: &Command, name: String, faults: &[&str]) -> Result<Proxied> {
         let scratch = self.scratch()?;
         let mut command = Command::new(Binary::Killproxy.path()?);
         command.arg("--kubeconfig").arg(&self.bed.address.kubeconfig);
@@ -141,8 +150,14 @@ impl Namespace<'_> {
         for fault in faults {
             command.args(["--fault", fault]);
         }
-        command.arg("--").arg(helm.get_program()).args(helm.get_args());
+        command.arg("--").arg(client.get_program()).args(client.get_args());
         self.set_env(&mut command)?;
+        for (variable, value) in client.get_envs() {
+            match value {
+                Some(value) => command.env(variable, value),
+                None => command.env_remove(variable),
+            };
+        }
         Ok(Proxied { live: Live::spawn(command, name, &scratch)?, scratch })
     }
 }

@@ -184,7 +184,7 @@ impl<'a> Story<'a> {
                 args.backup_dir = Some(self.backups.clone());
                 fix::fix(&source, &args, &self.rescuer, ui).await?
             }
-            Some(Command::Undo(args)) => undo::undo(&source, &args, ui).await?,
+            Some(Command::Undo(args)) => undo::undo(&source, &args, &self.rescuer, ui).await?,
             Some(_) => return Err(off_script(format!("nobody plays `{typed}`"))),
         };
         if exit == expected { Ok(()) } else { Err(off_script(format!("`{typed}` ended otherwise"))) }

@@ -125,11 +125,11 @@ pub(super) async fn fix(source: &Source, args: &FixArgs, rescuer: &Rescuer, ui: 
     let looked = ui.during("reading the release and its objects", look(source, &args.release)).await?;
     ui.notes(&looked.gathered.notes)?;
     let judged = judge(&looked.seen);
-    let earlier = interrupted(source, &looked, ui).await?;
+    let earlier = interrupted(source, &looked, args.dry_run, ui).await?;
     let way = choose(args, &judged, earlier)?;
-    let shown = option(&judged.situation(), way, args.records_only);
+    let shown = option(&judged.situation(), way, args.records_only, earlier.is_some());
     // An interrupted fix is gone on with whatever it has come to.
-    let work = judged.work(way, args.records_only);
+    let work = judged.work(way, args.records_only, earlier.is_some());
     if let (Err(refusal), None) = (&work, earlier) {
         return Err(Failure::new(Exit::Refused, refusal)
             .hint(format!("refloat plan {} -n {} shows what is open", args.release, looked.seen.id.namespace)));
@@ -162,14 +162,29 @@ pub(super) async fn fix(source: &Source, args: &FixArgs, rescuer: &Rescuer, ui: 
 }
 
 /// Whether an earlier fix of this release was killed on its way; says so.
-async fn interrupted(source: &Source, looked: &Looked, ui: &mut Ui) -> Result<Option<Way>, Failure> {
-    let Some(held) = held(source.writable(), &looked.seen.id, looked.seen.at).await? else { return Ok(None) };
+async fn interrupted(source: &Source, looked: &Looked, dry_run: bool, ui: &mut Ui) -> Result<Option<Way>, Failure> {
+    let held = match held(source.writable(), &looked.seen.id, looked.seen.at).await {
+        Err(failure) if dry_run => {
+            ui.say(format!(
+                "Whether another fix is under way can't be told: {}",
+                failure.cause.unwrap_or(failure.message)
+            ))?;
+            return Ok(None);
+        }
+        other => other?,
+    };
+    let Some(held) = held else { return Ok(None) };
     if held.alive {
         return Err(Failure::new(Exit::Refused, format!("{} is fixing {} right now", held.holder, looked.seen.id))
             .because(format!("{}: {}", held.journal.way, held.journal.doing))
             .hint("wait for it, and look again"));
     }
     let journal = &held.journal;
+    if journal.undoing {
+        let (fix, id) = (&journal.fix, &looked.seen.id);
+        return Err(Failure::new(Exit::Refused, format!("taking back fix {fix} was interrupted, and comes first"))
+            .hint(format!("refloat undo {fix} -n {} goes on with it", id.namespace)));
+    }
     ui.say(format!(
         "Going on with fix {} ({}), which was interrupted: {}",
         journal.fix,
@@ -182,10 +197,12 @@ async fn interrupted(source: &Source, looked: &Looked, ui: &mut Ui) -> Result<Op
 fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<Way, Failure> {
     let asked = args.with.map(Way::from);
     match (earlier, asked) {
-        (Some(way), Some(asked)) if way != asked => {
-            Err(Failure::usage(format!("a fix with {way} was interrupted and has to come to its end first"))
-                .hint("leave --with away to go on with it"))
-        }
+        (Some(way), Some(asked)) if way != asked => Err(Failure::new(
+            Exit::Refused,
+            format!("a fix with {way} was interrupted and has to come to its end first"),
+        )
+        .hint("leave --with away to go on with it")
+        .hint("refloat undo takes it back")),
         (Some(way), _) | (None, Some(way)) => Ok(way),
         (None, None) => {
             let first = refloat_core::plan::plan(&judged.situation())

@@ -6,8 +6,8 @@ use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::output::{GOOD, LITERAL, STRONG, Ui, paint, wrapped};
-use crate::rescue::{plan_undo, take_back};
-use crate::settings::Connection;
+use crate::rescue::{Rescuer, plan_undo, take_back};
+use crate::settings::{Connection, whoami};
 use crate::source::Source;
 
 /// Flags of `undo`.
@@ -27,13 +27,13 @@ pub struct UndoArgs {
 /// Runs the undo.
 pub async fn run(args: &UndoArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
     let source = open(connection).await?;
-    undo(&source, args, ui).await
+    undo(&source, args, &Rescuer { name: whoami(), tempo: 1 }, ui).await
 }
 
 /// Plans, shows, asks, and does it.
-pub(super) async fn undo(source: &Source, args: &UndoArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(super) async fn undo(source: &Source, args: &UndoArgs, rescuer: &Rescuer, ui: &mut Ui) -> Result<Exit, Failure> {
     let undoing = plan_undo(source, args.id.as_deref()).await?;
-    let backup = &undoing.backup;
+    let backup = undoing.backup.clone();
     let id = format!("{}/{}", source.namespace, backup.release);
     ui.say(format!(
         "{} fix {} ({}) of {id}: revision {} becomes {} again",
@@ -58,7 +58,7 @@ pub(super) async fn undo(source: &Source, args: &UndoArgs, ui: &mut Ui) -> Resul
         let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
         return Err(if ui.interactive { failure } else { failure.hint("--yes confirms where nobody can be asked") });
     }
-    take_back(source, &undoing).await?;
+    take_back(source, undoing, rescuer).await?;
     let restored = format!(
         "{} {id}: revision {} is {} again, as it was before fix {}, read back.",
         paint(GOOD, "Restored"),

@@ -261,6 +261,7 @@ mod tests {
             taken_at: Timestamp::UNIX_EPOCH,
             by: "ada".into(),
             wrote: String::new(),
+            states: Vec::new(),
             record: StoredRecord::from_object(Driver::Secret, object).unwrap(),
             others: Vec::new(),
             objects: vec![object_backup],

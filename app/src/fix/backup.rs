@@ -26,7 +26,7 @@ impl Fixer<'_> {
         if self.lock.journal.backed_up {
             return Ok(None);
         }
-        let mut others = Vec::new();
+        let mut others: Vec<StoredRecord> = Vec::new();
         for revision in touched(work) {
             let Some(meta) = self.known.get(&revision).filter(|meta| meta.id != primary.meta.id) else { continue };
             others.extend(self.records.get(&meta.id).await?);
@@ -48,7 +48,8 @@ impl Fixer<'_> {
             status: seen.newest().map_or_else(|| "unknown".to_owned(), |newest| newest.opened.status.clone()),
             taken_at: self.lock.journal.began,
             by: self.lock.journal.by.clone(),
-            wrote: wrote(work, &primary),
+            wrote: states(work, &primary).pop().unwrap_or_else(|| primary.digest()),
+            states: others.iter().chain([&primary]).flat_map(|record| states(work, record)).collect(),
             record: primary,
             others,
             objects,
@@ -71,23 +72,26 @@ fn touched(work: &Work) -> Vec<u64> {
         RecordStep::Edit { revision, .. } | RecordStep::Delete { revision } => Some(*revision),
         RecordStep::Create { .. } => None,
     };
-    let mut revisions: Vec<u64> = work.first.iter().chain(&work.last).filter_map(revision).collect();
+    let mut revisions: Vec<u64> = work.records().filter_map(revision).collect();
     revisions.sort_unstable();
     revisions.dedup();
     revisions
 }
 
-/// The digest of the newest record as the fix leaves it; empty if it doesn't keep it.
-fn wrote(work: &Work, primary: &StoredRecord) -> String {
-    let mut record = Some(primary.clone());
-    for step in work.first.iter().chain(&work.last) {
+/// The digest of a record in every state that the fix leaves it in, in order; the last is empty if it doesn't keep it.
+fn states(work: &Work, record: &StoredRecord) -> Vec<String> {
+    let mut record = record.clone();
+    let mut states = Vec::new();
+    for step in work.records() {
         match step {
-            RecordStep::Edit { revision, edit, .. } if primary.meta.revision() == Some(*revision) => {
-                record = record.and_then(|record| record.edited(edit).ok());
+            RecordStep::Edit { revision, edit, .. } if record.meta.revision() == Some(*revision) => {
+                let Ok(edited) = record.edited(edit) else { continue };
+                record = edited;
+                states.push(record.digest());
             }
-            RecordStep::Delete { revision } if primary.meta.revision() == Some(*revision) => record = None,
+            RecordStep::Delete { revision } if record.meta.revision() == Some(*revision) => states.push(String::new()),
             _ => {}
         }
     }
-    record.map(|record| record.digest()).unwrap_or_default()
+    states
 }

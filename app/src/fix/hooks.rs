@@ -101,7 +101,7 @@ impl Fixer<'_> {
             .await?;
         let HookState::Failed { why, .. } = state else { return Ok(()) };
         Err(Failure::new(Exit::Partial, format!("{} hook {} failed", hook.event, hook.name)).because(why).hint(
-            "put right what it failed on, delete its object, and run the same fix again; or take another way out",
+            "put right what it failed on and delete its object before the fix goes on; or take it back, and then another way out",
         ))
     }
 

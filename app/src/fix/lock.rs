@@ -7,6 +7,7 @@ use refloat_core::observe::{Answer, Kind, Read};
 use refloat_core::plan::Way;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::cluster::{ClusterError, WriteObjects};
 use crate::error::Failure;
@@ -37,6 +38,9 @@ pub struct Journal {
     pub hooks_done: Vec<String>,
     /// What is being done.
     pub doing: String,
+    /// Whether it is being taken back.
+    #[serde(default)]
+    pub undoing: bool,
 }
 
 /// The lock, held.
@@ -47,6 +51,8 @@ pub struct Lock<'a> {
     holder: String,
     /// The journal, as last written.
     pub journal: Journal,
+    /// Whether somebody else's journal is gone on with.
+    pub inherited: bool,
 }
 
 /// Where a release's lock is.
@@ -72,7 +78,7 @@ pub async fn held(objects: &dyn WriteObjects, id: &ReleaseId, now: Timestamp) ->
     let lease = match objects.answer(&read).await? {
         Answer::Found(lease) => lease,
         Answer::Absent => return Ok(None),
-        Answer::Forbidden(why) => return Err(ClusterError::Forbidden(why).into()),
+        Answer::Forbidden(why) => return Err(unlockable(ClusterError::Forbidden(why))),
         Answer::Failed(why) => return Err(Failure::new(Exit::Access, "the release's lock can't be read").because(why)),
     };
     let text = |pointer: &str| lease.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -90,10 +96,27 @@ pub async fn held(objects: &dyn WriteObjects, id: &ReleaseId, now: Timestamp) ->
 
 /// Whether the holder is a process of this machine that has ended.
 fn is_dead_here(holder: &str) -> bool {
-    let Some((who, pid)) = holder.rsplit_once('#') else { return false };
-    let same = crate::settings::whoami() == who;
+    let Some((pid, place)) = holder.rsplit_once('#').and_then(|(_, process)| process.split_once('.')) else {
+        return false;
+    };
     let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw);
-    same && pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_err())
+    let same = process_space().is_some_and(|here| here == place);
+    // A process that may not be signalled is one.
+    same && pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
+/// Within what a process's number means one process: this boot of this machine, and this container. `None` where that can't be told.
+fn process_space() -> Option<String> {
+    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").ok()?;
+    let container = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    let digest = Sha256::new_with_prefix(boot).chain_update(container.as_os_str().as_encoded_bytes()).finalize();
+    Some(digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Who holds a lock: for people, and for who comes after to tell whether this process still runs.
+fn identity(who: &str) -> String {
+    let space = process_space().map(|space| format!(".{space}")).unwrap_or_default();
+    format!("{who}#{}{space}", std::process::id())
 }
 
 impl<'a> Lock<'a> {
@@ -106,14 +129,15 @@ impl<'a> Lock<'a> {
         journal: Journal,
         before: Option<Held>,
     ) -> Result<Self, Failure> {
-        let holder = format!("{who}#{}", std::process::id());
+        let holder = identity(who);
+        let inherited = before.is_some();
         let read = place(id);
         let raced = |error| match error {
             ClusterError::Conflict(_) => {
                 Failure::new(Exit::Refused, format!("another refloat began to fix {id} just now"))
                     .hint("wait for it, and look again")
             }
-            other => Failure::from(other),
+            other => unlockable(other),
         };
         let (lease, journal) = match before {
             None => {
@@ -128,11 +152,13 @@ impl<'a> Lock<'a> {
                 .hint("wait for it, and look again"));
             }
             Some(held) => {
-                let lease = written(Some(&held.lease), id, &holder, now, &held.journal)?;
-                (objects.replace_object(&read, &lease).await.map_err(raced)?, held.journal)
+                // What was begun stays what it is; only an undo of it may follow.
+                let journal = Journal { undoing: journal.undoing || held.journal.undoing, ..held.journal };
+                let lease = written(Some(&held.lease), id, &holder, now, &journal)?;
+                (objects.replace_object(&read, &lease).await.map_err(raced)?, journal)
             }
         };
-        Ok(Self { objects, read, lease, holder, journal })
+        Ok(Self { objects, read, lease, holder, journal, inherited })
     }
 
     /// Writes the journal down, and with it renews the lock.
@@ -155,6 +181,12 @@ impl<'a> Lock<'a> {
         if old { self.note(id, now).await } else { Ok(()) }
     }
 
+    /// Lets the next one take the lock at once; the journal stays, as something is left to be done.
+    pub async fn let_go(mut self, id: &ReleaseId, now: Timestamp) -> Result<(), Failure> {
+        self.holder.clear();
+        self.note(id, now).await
+    }
+
     /// Gives the lock back: nothing is left to be done.
     pub async fn release(self) -> Result<(), Failure> {
         let text = |pointer: &str| self.lease.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -164,6 +196,19 @@ impl<'a> Lock<'a> {
             Ok(()) | Err(ClusterError::Missing(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Without the lock no fix is begun; who may not have it is told what is missing.
+fn unlockable(error: ClusterError) -> Failure {
+    match error {
+        ClusterError::Forbidden(why) => Failure::new(
+            Exit::Access,
+            "the release can't be locked, so that two fixes could run at once; nothing was changed",
+        )
+        .because(format!("access denied: {why}"))
+        .hint("a fix needs get, create, update and delete on leases.coordination.k8s.io in the release's namespace (docs/rbac.md)"),
+        other => other.into(),
     }
 }
 

@@ -2,21 +2,24 @@
 //! `refloat_core::plan`; every part can be done again without harm, so a fix that was killed is simply run again.
 
 mod backup;
+mod end;
 mod hooks;
 mod lock;
 mod objects;
 mod records;
+mod traced;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use refloat_core::diagnose::{Case, Cause, Liveness, Operation, Scene, causes, liveness, operation};
 use refloat_core::inventory::{History, Inventory, ReleaseId};
 use refloat_core::observe::Observation;
-use refloat_core::plan::{Situation, Way, Work, automatic, work};
-use refloat_core::record::{RecordMeta, Status};
+use refloat_core::plan::{RecordStep, Situation, Way, Work, automatic, open_work};
+use refloat_core::record::{RecordMeta, StoredRecord};
 use refloat_core::rescue::fix_id;
 
 use crate::cluster::{ReadRecords, RecordQuery, WriteObjects, WriteRecords};
@@ -29,7 +32,8 @@ use crate::source::{Gathered, Source};
 pub use hooks::Doubt;
 pub use lock::{Held, Journal, held};
 
-use lock::Lock;
+pub use lock::Lock;
+pub use traced::Traced;
 
 /// How often readiness is looked at, which takes a read for every object. Helm itself looks every two seconds.
 const READY_EVERY: Duration = Duration::from_secs(1);
@@ -112,9 +116,9 @@ impl Judged<'_> {
         }
     }
 
-    /// The work of a way, or why it isn't open.
-    pub fn work(&self, way: Way, records_only: bool) -> Result<Work, refloat_core::plan::Refusal> {
-        work(&self.case, &self.operation, way, records_only)
+    /// The work of a way, or why it isn't open; one that was interrupted is gone on with.
+    pub fn work(&self, way: Way, records_only: bool, going_on: bool) -> Result<Work, refloat_core::plan::Refusal> {
+        open_work(&self.situation(), way, records_only, going_on)
     }
 
     /// The way that needs nobody's word.
@@ -145,11 +149,12 @@ pub async fn carry_out(
     options: &FixOptions,
     tell: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Fixed, Failure> {
-    let records = looked.gathered.records.as_ref();
+    let wrote = AtomicBool::new(false);
+    let records = Traced::new(looked.gathered.records.as_ref(), &wrote);
     let (seen, objects) = (&looked.seen, source.writable());
     let now = records.now().await?;
     let earlier = held(objects, &seen.id, now).await?;
-    let work = match (judge(seen).work(way, options.records_only), &earlier) {
+    let work = match (judge(seen).work(way, options.records_only, earlier.is_some()), &earlier) {
         (Ok(work), _) => work,
         // An earlier run of this fix did all of it and was killed before it gave the lock back.
         (Err(_), Some(earlier)) if earlier.journal.way == way && earlier.journal.backed_up => Work::none(way),
@@ -158,6 +163,7 @@ pub async fn carry_out(
     let newest = seen.history.newest().ok_or_else(|| Failure::new(Exit::Changed, "no record is left"))?;
     let primary = records.get(&newest.id).await?;
     let primary = primary.ok_or_else(|| Failure::new(Exit::Changed, format!("{} is gone", newest.id)))?;
+    writable(&work, &primary)?;
     let journal = Journal {
         fix: fix_id(&primary, now),
         way,
@@ -166,13 +172,32 @@ pub async fn carry_out(
         backed_up: false,
         hooks_done: Vec::new(),
         doing: "begun".to_owned(),
+        undoing: false,
     };
     let lock = Lock::take(objects, &seen.id, &rescuer.name, now, journal, earlier).await?;
+    let work = work.signed(&lock.journal.by, &lock.journal.fix);
     let known = seen.history.records().iter().filter_map(|record| Some((record.revision()?, record.clone()))).collect();
-    let mut fixer = Fixer { records, objects, id: seen.id.clone(), options, tempo: rescuer.tempo, lock, known, tell };
-    let file = fixer.back_up(source, seen, &work, primary).await?;
-    fixer.run(&work).await?;
-    fixer.finish(source, way, file).await
+    let traced = Traced::new(objects, &wrote);
+    let (id, tempo) = (seen.id.clone(), rescuer.tempo);
+    let mut fixer = Fixer { records: &records, objects: &traced, id, options, tempo, lock, known, tell };
+    match fixer.all(source, seen, &work, primary).await {
+        Ok(file) => fixer.finish(source, way, file).await,
+        Err(failure) => Err(fixer.stop(failure, wrote.load(Ordering::Relaxed)).await),
+    }
+}
+
+/// A record that somebody sealed can't be changed any more: better known before anything else is.
+fn writable(work: &Work, primary: &StoredRecord) -> Result<(), Failure> {
+    let edits = |step: &RecordStep| matches!(step, RecordStep::Edit { revision, .. } if primary.meta.revision() == Some(*revision));
+    if !primary.is_immutable() || !work.records().any(edits) {
+        return Ok(());
+    }
+    let why = "is immutable, so somebody sealed it; nothing was written";
+    Err(Failure::new(
+        Exit::Refused,
+        format!("the record of revision {} {why}", primary.meta.revision().unwrap_or_default()),
+    )
+    .hint("see who did and why; deleted and made anew from a copy without `immutable` it can be changed again"))
 }
 
 impl Fixer<'_> {
@@ -186,6 +211,19 @@ impl Fixer<'_> {
         let now = self.now().await?;
         doing.clone_into(&mut self.lock.journal.doing);
         self.lock.note(&self.id, now).await
+    }
+
+    /// Backs up and does everything; gives the backup's file.
+    async fn all(
+        &mut self,
+        source: &Source,
+        seen: &Observation,
+        work: &Work,
+        primary: StoredRecord,
+    ) -> Result<Option<PathBuf>, Failure> {
+        let file = self.back_up(source, seen, work, primary).await?;
+        self.run(work).await?;
+        Ok(file)
     }
 
     async fn run(&mut self, work: &Work) -> Result<(), Failure> {
@@ -268,7 +306,7 @@ impl Fixer<'_> {
                     format!("waited {}s in vain until {what}", self.options.timeout.as_secs()),
                 )
                 .hint(format!("refloat diagnose {} -n {} tells what holds it up", self.id.name, self.id.namespace))
-                .hint("run the same fix again: it goes on where it stopped; --timeout waits longer"));
+                .hint("--timeout waits longer"));
             }
             (self.tell)(&format!("waiting until {what} ({}s)", begun.elapsed().as_secs()));
             tokio::time::sleep(every / self.tempo.max(1)).await;
@@ -276,51 +314,11 @@ impl Fixer<'_> {
             self.lock.renew(&self.id, now).await?;
         }
     }
-
-    /// One more look for a Helm that woke up, a check of what came out, and the lock is given back.
-    async fn finish(self, source: &Source, way: Way, file: Option<PathBuf>) -> Result<Fixed, Failure> {
-        tokio::time::sleep(objects::LOOK_EVERY * 2 / self.tempo.max(1)).await;
-        self.untouched().await?;
-        let history = list(self.records, &self.id).await?;
-        let after = match history.records().is_empty() {
-            true => None,
-            false => Some(observe_known(self.records, source.objects(), self.id.clone(), history).await?),
-        };
-        let fix = self.lock.journal.fix.clone();
-        verify(way, after.as_ref()).map_err(|what| {
-            Failure::new(Exit::Unverified, format!("the fix was carried out, but {what}"))
-                .hint(format!("refloat undo {fix} -n {} takes it back", self.id.namespace))
-        })?;
-        self.lock.release().await?;
-        Ok(Fixed { fix, way, file, after })
-    }
 }
 
 /// Whether Helm applies these objects on the server's side, so that Helm 4's rules hold.
 fn object_is_ssa(work: &Work) -> bool {
     work.apply.iter().any(|applied| applied.server_side)
-}
-
-/// Whether the release is what the way was to make of it.
-fn verify(way: Way, after: Option<&Observation>) -> Result<(), String> {
-    let Some(after) = after else {
-        return match way {
-            Way::Uninstall | Way::Resume | Way::Complete | Way::Repair => Ok(()),
-            _ => Err("no record is left".to_owned()),
-        };
-    };
-    let status = after.newest().map_or(Status::Unknown, refloat_core::observe::Revision::status);
-    let deployed = after.history.deployed().len();
-    match (way, status) {
-        (Way::Complete | Way::Resume | Way::Rollback, Status::Deployed) if deployed == 1 => Ok(()),
-        (Way::Complete | Way::Resume | Way::Rollback, status) => {
-            Err(format!("the newest revision is {status} and {deployed} are deployed"))
-        }
-        (Way::Unlock, Status::Failed) => Ok(()),
-        (Way::Unlock, status) => Err(format!("the newest revision is {status}")),
-        (Way::Uninstall, status) => Err(format!("a record is left, which is {status}")),
-        (Way::Repair | Way::Wait, _) => Ok(()),
-    }
 }
 
 /// Lists a release's records.

@@ -141,9 +141,6 @@ pub(super) async fn remove(objects: &dyn WriteObjects, id: &ReleaseId, removed: 
 
 /// The server's refusal of a write in the middle of a fix.
 pub(super) fn stopped(words: &str, what: &str, error: ClusterError) -> Failure {
-    let hint = error.hint();
-    let failure = Failure::new(Exit::Partial, format!("{words} can't be {what}")).because(error);
-    hint.into_iter()
-        .fold(failure, Failure::hint)
-        .hint("put that right and run the same fix again: it goes on where it stopped")
+    let (exit, hint) = (error.exit(), error.hint());
+    hint.into_iter().fold(Failure::new(exit, format!("{words} can't be {what}")).because(error), Failure::hint)
 }

@@ -1,5 +1,6 @@
 //! Records: each write names the record as it was last seen, so a Helm that writes in between is noticed and stops the fix.
 
+use refloat_core::inventory::History;
 use refloat_core::plan::RecordStep;
 use refloat_core::record::{InfoEdit, RecordMeta, Status, StoredRecord, key_of};
 
@@ -45,12 +46,7 @@ impl Fixer<'_> {
             return Err(Failure::new(Exit::Partial, format!("the record of revision {revision}: {why}")));
         }
         self.note(&format!("writing the record of revision {revision}")).await?;
-        let mut edit = edit.clone();
-        if let (true, Some(description)) = (seal, &mut edit.description) {
-            let journal = &self.lock.journal;
-            description.push_str(&format!(" (for {}; refloat undo {} takes this back)", journal.by, journal.fix));
-        }
-        let edited = record.edited(&edit).map_err(|error| {
+        let edited = record.edited(edit).map_err(|error| {
             Failure::new(Exit::Partial, format!("the record of revision {revision} can't be edited")).because(error)
         })?;
         let edited = if seal { edited.sealed() } else { edited };
@@ -91,23 +87,21 @@ impl Fixer<'_> {
     /// A last look: has anyone written a record besides this fix?
     pub(super) async fn untouched(&self) -> Result<(), Failure> {
         let history = super::list(self.records, &self.id).await?;
-        let strange = history.records().iter().find(|record| {
-            record
-                .revision()
-                .and_then(|revision| self.known.get(&revision))
-                .is_none_or(|known| known.guard != record.guard)
-        });
-        match strange {
+        match self.strange(&history) {
             None => Ok(()),
-            Some(record) => {
-                let words = format!(
-                    "{} was written by someone else",
-                    key_of(&self.id.name, record.revision().unwrap_or_default())
-                );
-                Err(Failure::new(Exit::Changed, words)
-                    .hint(format!("refloat diagnose {} -n {} shows what it is now", self.id.name, self.id.namespace)))
-            }
+            Some(record) => Err(Failure::new(Exit::Changed, format!("{record} was written by someone else"))
+                .hint(format!("refloat diagnose {} -n {} shows what it is now", self.id.name, self.id.namespace))),
         }
+    }
+
+    /// The key of a record that isn't as this fix saw or left it.
+    pub(super) fn strange(&self, history: &History) -> Option<String> {
+        let known = |record: &&RecordMeta| {
+            let known = record.revision().and_then(|revision| self.known.get(&revision));
+            known.is_none_or(|known| known.guard != record.guard)
+        };
+        let strange = history.records().iter().find(known)?;
+        Some(key_of(&self.id.name, strange.revision().unwrap_or_default()))
     }
 }
 

@@ -31,7 +31,7 @@ pub fn written(ns: &Namespace<'_>, text: &str) -> PathBuf {
     path
 }
 
-/// What a service account may do: verbs on resources, in namespaces or (`*`) in all of them.
+/// What a service account may do: verbs on resources (`leases.coordination.k8s.io`), in namespaces or (`*`) in all of them.
 pub struct Right<'a> {
     pub namespace: &'a str,
     pub resource: &'a str,

@@ -17,6 +17,12 @@ mod rights;
 mod seeing;
 mod sql;
 mod trouble;
+mod ways;
+mod ways_each;
+mod ways_faults;
+mod ways_hooks;
+mod ways_race;
+mod ways_refused;
 
 use std::ffi::OsStr;
 use std::process::Command;

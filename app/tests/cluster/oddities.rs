@@ -122,7 +122,7 @@ fn a_payload_from_before_helm_compressed_is_read_and_unlocked() {
 
 /// Unlocks a pending record; Helm goes on.
 fn unlocked(record: &Record<'_>) {
-    let fixed = refloat(record.ns, ["fix", "web", "--with", "unlock", "--yes", "--force-live"]);
+    let fixed = refloat(record.ns, ["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone"]);
     assert_eq!(fixed.code, Some(0), "{}", fixed.stderr);
     assert_eq!(record.json()["info"]["status"], "failed");
     record.ns.helm3(["upgrade", "web", &chart("tiny")]).unwrap().ok().unwrap();
@@ -184,7 +184,7 @@ fn rows_of_a_database_are_judged_alike() {
     let listed = refloat_json(&ns, ["list", "-o", "json"]);
     let damage: Vec<_> = listed.as_array().unwrap().iter().map(|line| line["damage"].as_str()).collect();
     assert_eq!(damage, [None, Some("truncated"), None, None]);
-    let fixed = refloat(&ns, ["fix", "cut", "--with", "unlock", "--yes", "--force-live"]);
+    let fixed = refloat(&ns, ["fix", "cut", "--with", "unlock", "--yes", "--helm-is-gone"]);
     assert_eq!(fixed.code, Some(4), "{}", fixed.stderr);
     ns.helm3(["uninstall", "big"]).unwrap().ok().unwrap();
 }

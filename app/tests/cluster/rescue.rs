@@ -121,7 +121,10 @@ fn nothing_is_written_without_a_yes_or_in_a_dry_run() {
     let dry = refloat(&ns, ["fix", "web", "--with", "unlock", "--dry-run"]);
     assert_eq!(dry.code, Some(0), "{}", dry.stderr);
     assert!(dry.stderr.contains("mark revision 2 failed"), "{}", dry.stderr);
-    let unconfirmed = refloat(&ns, ["fix", "web", "--with", "unlock"]);
+    let unsure = refloat(&ns, ["fix", "web", "--with", "unlock", "--yes"]);
+    assert_eq!(unsure.code, Some(4));
+    assert!(unsure.stderr.contains("--helm-is-gone"), "{}", unsure.stderr);
+    let unconfirmed = refloat(&ns, ["fix", "web", "--with", "unlock", "--helm-is-gone"]);
     assert_eq!(unconfirmed.code, Some(4));
     assert!(unconfirmed.stderr.contains("--yes"), "{}", unconfirmed.stderr);
     assert_eq!(raw(&ns), stored);

@@ -106,36 +106,45 @@ fn pending(prefix: &str) -> (Namespace<'static>, Value) {
     (ns, object)
 }
 
-const UNLOCK: &[&str] = &["fix", "web", "--with", "unlock", "--yes", "--force-live"];
+const UNLOCK: &[&str] = &["fix", "web", "--with", "unlock", "--records-only", "--yes", "--helm-is-gone"];
+const LEASES: &str = "leases.coordination.k8s.io";
+const LOCK: &[&str] = &["get", "create", "update", "delete"];
 const RECORD: &str = "secrets/sh.helm.release.v1.web.v2";
 
 fn backups(ns: &Namespace<'_>) -> usize {
     ns.get("secrets?labelSelector=refloat.dev/fix").unwrap()["items"].as_array().unwrap().len()
 }
 
+/// That nothing of a fix was left but this many backups.
+fn untouched(ns: &Namespace<'_>, before: &Value, kept: usize) {
+    assert_eq!(ns.get(RECORD).unwrap(), *before);
+    assert_eq!(backups(ns), kept);
+    let leases = ns.get(&format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", ns.name)).unwrap();
+    assert!(leases["items"].as_array().unwrap().is_empty(), "{leases}");
+}
+
 #[test]
 fn a_fix_whose_backup_cant_be_stored_changes_nothing() {
     let (ns, before) = pending("no-create");
-    let user = account(&ns, "reader", &[right(&ns.name, "secrets", &["list", "get", "update"])]);
-    let ran = as_user(&ns, &user, UNLOCK);
+    let rights = [right(&ns.name, "secrets", &["list", "get", "update"]), right(&ns.name, LEASES, LOCK)];
+    let ran = as_user(&ns, &account(&ns, "reader", &rights), UNLOCK);
     let said =
         "error: the copy of the backup in the cluster can't be stored; nothing was changed\n  because: access denied: ";
     assert!(ran.stderr.contains(said) && ran.stderr.contains("cannot create resource"), "{}", ran.stderr);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""));
-    assert_eq!(ns.get(RECORD).unwrap(), before);
+    untouched(&ns, &before, 0);
 }
 
 #[test]
 fn a_fix_whose_record_cant_be_written_says_so_and_leaves_it() {
     let (ns, before) = pending("no-update");
-    let user = account(&ns, "creator", &[right(&ns.name, "secrets", &["list", "get", "create"])]);
-    let ran = as_user(&ns, &user, UNLOCK);
-    let said = "error: the record can't be written; nothing was changed\n  because: access denied: ";
+    let rights = [right(&ns.name, "secrets", &["list", "get", "create"]), right(&ns.name, LEASES, LOCK)];
+    let ran = as_user(&ns, &account(&ns, "creator", &rights), UNLOCK);
+    let said = "error: the record of revision 2 can't be written; nothing was changed\n  because: access denied: ";
     assert!(ran.stderr.contains(said) && ran.stderr.contains("cannot update resource"), "{}", ran.stderr);
     assert!(ran.stderr.contains("hint: `kubectl auth can-i --list"), "{}", ran.stderr);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""));
-    assert_eq!(ns.get(RECORD).unwrap(), before);
-    assert_eq!(backups(&ns), 1);
+    untouched(&ns, &before, 1);
     // The backup of a write that never was takes nothing back.
     told(
         &crate::refloat(&ns, ["undo", "--yes"]),
@@ -143,7 +152,44 @@ fn a_fix_whose_record_cant_be_written_says_so_and_leaves_it() {
         "as it was before the fix: there is nothing to take back",
         "undo ID",
     );
-    assert_eq!(ns.get(RECORD).unwrap(), before);
+    untouched(&ns, &before, 1);
+}
+
+#[test]
+fn a_release_that_cant_be_locked_is_left_alone_and_the_missing_right_is_named() {
+    let (ns, before) = pending("no-lock");
+    let all = &["list", "get", "create", "update", "patch", "delete"];
+    for (name, verbs) in [("blind", &[][..]), ("looker", &["get"][..])] {
+        let rights = [right(&ns.name, "secrets", all), right(&ns.name, LEASES, verbs)];
+        let user = account(&ns, name, &rights[..if verbs.is_empty() { 1 } else { 2 }]);
+        let ran = as_user(&ns, &user, UNLOCK);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(5), ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains("error: the release can't be locked"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("cannot") && ran.stderr.contains("docs/rbac.md"), "{}", ran.stderr);
+        untouched(&ns, &before, 0);
+        let dry = as_user(&ns, &user, &["fix", "web", "--with", "unlock", "--records-only", "--dry-run"]);
+        assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    }
+}
+
+#[test]
+fn who_has_rights_on_records_only_can_unlock_and_take_it_back() {
+    let (ns, before) = pending("records-only");
+    let all = &["list", "get", "create", "update", "patch", "delete"];
+    let rights = [right(&ns.name, "secrets", all), right(&ns.name, LEASES, LOCK)];
+    let user = account(&ns, "clerk", &rights);
+    // What it would have to put back to is deployed.
+    let older = crate::record::Record::new(&ns, Driver::Secret, "web", 1);
+    older.edit(|json| json["info"]["status"] = "deployed".into());
+    older.label("status", Some("deployed"));
+    let with_objects = as_user(&ns, &user, &["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone"]);
+    assert_eq!(with_objects.code, Some(4), "{}", with_objects.stderr);
+    let ran = as_user(&ns, &user, UNLOCK);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(ns.get(RECORD).unwrap()["metadata"]["labels"]["status"], "failed");
+    let undone = as_user(&ns, &user, &["undo", "--yes"]);
+    assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+    assert_eq!(ns.get(RECORD).unwrap()["data"], before["data"]);
 }
 
 #[test]

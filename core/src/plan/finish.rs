@@ -12,7 +12,7 @@ use crate::record::{InfoEdit, RecordMeta, Status};
 
 /// Takes a case and its operation; gives the rest of the operation's work.
 pub fn finish(case: &Case<'_>, operation: &Operation<'_>, way: Way) -> Result<Work, Refusal> {
-    let newest = case.newest.ok_or(Refusal::Unreadable)?;
+    let newest = super::readable(case)?;
     if case.kind == OperationKind::Uninstall {
         return uninstall(case, newest, Some(operation), way);
     }

@@ -15,15 +15,20 @@ pub use work::*;
 use thiserror::Error;
 
 use crate::diagnose::{Case, Operation};
-use crate::observe::OperationKind;
-use crate::record::{InfoEdit, Status};
+use crate::observe::{OperationKind, Revision};
+use crate::record::{InfoEdit, RecordMeta, Status};
 
 /// Why a way isn't open.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The newest record can't be read.
-    #[error("the newest record can't be read")]
-    Unreadable,
+    #[error("revision {revision} can't be read: {damage}")]
+    Unreadable {
+        /// The newest revision.
+        revision: u64,
+        /// What is wrong with it.
+        damage: String,
+    },
     /// An object that it would touch isn't known well enough.
     #[error("{0} can't be read or its kind can't be told, so what would be done to it isn't known")]
     UnknownObject(String),
@@ -75,9 +80,21 @@ pub fn work(case: &Case<'_>, operation: &Operation<'_>, way: Way, records_only: 
     }
 }
 
+/// The newest revision, opened.
+fn readable<'a>(case: &Case<'a>) -> Result<&'a Revision, Refusal> {
+    case.newest.ok_or_else(|| {
+        let revision = case.seen.history.newest().and_then(RecordMeta::revision).unwrap_or_default();
+        let damage = case.seen.revisions.get(&revision).and_then(|opened| opened.as_ref().err());
+        Refusal::Unreadable {
+            revision,
+            damage: damage.map_or_else(|| "it wasn't read".to_owned(), ToString::to_string),
+        }
+    })
+}
+
 /// Stores a new revision made of the last good one, as `helm rollback` does, and finishes it; the abandoned one is sealed.
 fn rollback(case: &Case<'_>, operation: &Operation<'_>) -> Result<Work, Refusal> {
-    let newest = case.newest.ok_or(Refusal::Unreadable)?;
+    let newest = readable(case)?;
     let good = crate::diagnose::last_good(case).ok_or(Refusal::NoGood)?.revision;
     let description = format!("Rollback to {good}");
     if case.status() == Status::PendingRollback && newest.opened.description == description {
@@ -143,7 +160,7 @@ fn fresh_hook(
 /// Marks the abandoned revision failed. Helm then goes by the deployed revision's manifest, so what only the abandoned one
 /// made is put back first; without a deployed one it goes by the failed one itself, which forgets nothing.
 fn unlock(case: &Case<'_>, records_only: bool) -> Result<Work, Refusal> {
-    let newest = case.newest.ok_or(Refusal::Unreadable)?;
+    let newest = readable(case)?;
     if !case.status().is_pending() {
         return Err(Refusal::NotOpen);
     }
@@ -194,7 +211,7 @@ fn repair(case: &Case<'_>) -> Result<Work, Refusal> {
 
 /// Takes everything away. A first install that was given up leaves its hooks' objects, too, which nothing else would remove.
 fn uninstall(case: &Case<'_>) -> Result<Work, Refusal> {
-    let newest = case.newest.ok_or(Refusal::Unreadable)?;
+    let newest = readable(case)?;
     let mut work = finish::uninstall(case, newest, None, Way::Uninstall)?;
     let hooks = newest.hook_objects.iter().flatten();
     for object in hooks {

@@ -41,6 +41,22 @@ impl Work {
         let (first, last, before, after) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { way, first, before, apply: Vec::new(), remove: Vec::new(), wait: false, after, last }
     }
+
+    /// Every record write, in order.
+    pub fn records(&self) -> impl Iterator<Item = &RecordStep> {
+        self.first.iter().chain(&self.last)
+    }
+
+    /// Takes who carries it out and the fix's id; says both in the description of every record that it seals.
+    #[must_use]
+    pub fn signed(mut self, by: &str, fix: &str) -> Self {
+        for step in self.first.iter_mut().chain(&mut self.last) {
+            if let RecordStep::Edit { edit: InfoEdit { description: Some(description), .. }, seal: true, .. } = step {
+                description.push_str(&format!(" (for {by}; refloat undo {fix} takes this back)"));
+            }
+        }
+        self
+    }
 }
 
 /// A write of a record.

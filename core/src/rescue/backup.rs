@@ -35,6 +35,9 @@ pub struct Backup {
     pub by: String,
     /// [`StoredRecord::digest`] of the record as the fix writes it.
     pub wrote: String,
+    /// The same of every record in every state that the fix leaves it in; if missing, only `wrote` is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<String>,
     /// The record as it was.
     pub record: StoredRecord,
     /// Other records that the fix changes or deletes, as they were; if missing, there are none.
@@ -83,18 +86,37 @@ impl ObjectBackup {
         Read::object(&kind, &self.namespace, &self.name)
     }
 
-    /// The object as it is to be sent to be as it was: without what the server sets.
+    /// The object as it is to be sent to be made anew: without what the server sets, and without what is gone with it.
     pub fn restored(&self) -> Option<Value> {
-        let mut object = self.before.clone()?;
-        let members = object.as_object_mut()?;
-        members.remove("status");
-        let metadata = members.get_mut("metadata")?.as_object_mut()?;
-        for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"] {
-            metadata.remove(field);
-        }
+        let mut object = own(self.before.as_ref()?)?;
         bare(&self.kind, &mut object);
         Some(object)
     }
+
+    /// Takes the object as it is; gives what is to be sent over it for it to be as it was. `None` if it is, or wasn't there.
+    pub fn written_over(&self, live: &Value) -> Option<Value> {
+        let mut object = own(self.before.as_ref()?)?;
+        if own(live).as_ref() == Some(&object) {
+            return None;
+        }
+        let metadata = object.get_mut("metadata")?.as_object_mut()?;
+        for field in ["uid", "resourceVersion"] {
+            metadata.insert(field.to_owned(), live.pointer(&format!("/metadata/{field}"))?.clone());
+        }
+        Some(object)
+    }
+}
+
+/// An object without what the server sets.
+fn own(object: &Value) -> Option<Value> {
+    let mut object = object.clone();
+    let members = object.as_object_mut()?;
+    members.remove("status");
+    let metadata = members.get_mut("metadata")?.as_object_mut()?;
+    for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"] {
+        metadata.remove(field);
+    }
+    Some(object)
 }
 
 /// Takes away what ties an object to what is gone with it: a Job to its pods, a claim to its volume.
@@ -135,6 +157,24 @@ pub fn fix_id(record: &StoredRecord, now: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::record::Driver;
+
+    #[test]
+    fn an_object_that_is_there_keeps_what_it_is_tied_to() {
+        let claim = |version: &str, size: &str| {
+            serde_json::json!({
+                "kind": "PersistentVolumeClaim", "status": {"phase": "Bound"},
+                "metadata": {"name": "data", "uid": "u", "resourceVersion": version, "managedFields": []},
+                "spec": {"volumeName": "pv-1", "size": size},
+            })
+        };
+        let kind = Kind::known("v1", "PersistentVolumeClaim", "persistentvolumeclaims", true);
+        let backup = ObjectBackup::new(&Read::object(&kind, "shop", "data"), Some(claim("1", "1Gi"))).unwrap();
+        assert_eq!(backup.written_over(&claim("2", "1Gi")), None);
+        let over = backup.written_over(&claim("2", "2Gi")).unwrap();
+        assert_eq!(over["metadata"], serde_json::json!({"name": "data", "uid": "u", "resourceVersion": "2"}));
+        assert_eq!(over["spec"], serde_json::json!({"volumeName": "pv-1", "size": "1Gi"}));
+        assert_eq!(backup.restored().unwrap()["spec"], serde_json::json!({"size": "1Gi"}));
+    }
 
     #[test]
     fn ids_differ_by_record_and_time() {

@@ -3,10 +3,12 @@
 //! Takes records as read; gives the writes that take a fix back, or a [`Refusal`]. Writes nothing itself.
 
 mod backup;
+mod ownership;
 mod quiet;
 mod undo;
 
 pub use backup::*;
+pub use ownership::*;
 pub use quiet::*;
 pub use undo::*;
 

@@ -22,8 +22,8 @@ pub enum UndoStep {
 }
 
 /// Takes the backup and every record of the release as it is now; gives the writes, guarded by what is there. An undo that was killed on
-/// its way is planned anew from what it has come to.
-pub fn undo(backup: &Backup, current: &[StoredRecord]) -> Result<Vec<UndoStep>, Refusal> {
+/// its way is planned anew from what it has come to: `going_on` says so, as then a record may be gone for the moment.
+pub fn undo(backup: &Backup, current: &[StoredRecord], going_on: bool) -> Result<Vec<UndoStep>, Refusal> {
     let find = |record: &StoredRecord| current.iter().find(|found| found.meta.id == record.meta.id);
     let revision = |record: &StoredRecord| record.meta.revision().unwrap_or_default();
     let mut steps = Vec::new();
@@ -32,16 +32,17 @@ pub fn undo(backup: &Backup, current: &[StoredRecord]) -> Result<Vec<UndoStep>, 
     if let Some(newer) = current.iter().map(revision).filter(|newer| *newer > own).max() {
         return Err(Refusal::Overtaken { newest: newer, revision: backup.revision, status: backup.status.clone() });
     }
-    match find(&backup.record) {
-        // An uninstall takes the record away; a fix that keeps it can't have.
-        None if !backup.wrote.is_empty() => return Err(Refusal::Gone),
-        Some(found)
-            if found.meta.guard.uid != backup.record.meta.guard.uid && found.digest() != backup.record.digest() =>
-        {
-            return Err(Refusal::Gone);
+    let kept = !backup.wrote.is_empty() && !going_on;
+    for record in backup.others.iter().chain([&backup.record]) {
+        match find(record) {
+            // An uninstall takes records away; a fix that keeps them can't have.
+            None if kept => return Err(Refusal::Gone),
+            Some(found) if found.meta.guard.uid != record.meta.guard.uid && found.digest() != record.digest() => {
+                return Err(Refusal::Gone);
+            }
+            Some(found) if !ours(backup, record, found) => return Err(Refusal::ChangedSince),
+            _ => {}
         }
-        Some(found) if ours(backup, found).is_none() => return Err(Refusal::ChangedSince),
-        _ => {}
     }
     for made in current.iter().filter(|record| revision(record) > backup.revision) {
         steps.push(UndoStep::Delete { id: made.meta.id.clone(), guard: made.meta.guard.clone() });
@@ -60,14 +61,10 @@ pub fn undo(backup: &Backup, current: &[StoredRecord]) -> Result<Vec<UndoStep>, 
     if steps.is_empty() && backup.objects.is_empty() { Err(Refusal::AsBefore) } else { Ok(steps) }
 }
 
-/// Whether a record is as the fix found it or as it left it. What it wrote into a sealed record's description isn't known beforehand,
-/// but nobody else can have written it.
-fn ours(backup: &Backup, found: &StoredRecord) -> Option<()> {
-    let known = found.digest() == backup.record.digest() || found.digest() == backup.wrote || found.is_immutable();
-    // On its way an uninstall marks the record, and a rollback seals it.
-    let marked = found.document().ok().and_then(|document| document.description());
-    let on_the_way = marked.is_some_and(|text| text.contains(&backup.id) || text.starts_with("Deletion in progress"));
-    (known || on_the_way).then_some(())
+/// Whether a record is as the fix found it or as it left it.
+fn ours(backup: &Backup, before: &StoredRecord, found: &StoredRecord) -> bool {
+    let digest = found.digest();
+    digest == before.digest() || digest == backup.wrote || backup.states.contains(&digest)
 }
 
 /// A record as it is stored anew: without what the server sets, and with a note of how old it is.

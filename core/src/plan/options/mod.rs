@@ -91,7 +91,7 @@ pub struct Situation<'a> {
 /// Takes a situation; gives the ways out, the recommended first.
 pub fn plan(situation: &Situation<'_>) -> Plan {
     let case = situation.case;
-    let mut options: Vec<WayOut> = Way::ALL.into_iter().map(|way| option(situation, way, false)).collect();
+    let mut options: Vec<WayOut> = Way::ALL.into_iter().map(|way| option(situation, way, false, false)).collect();
     options.sort_by_key(|option| (!option.applicable, rank(situation, option)));
     Plan {
         schema: PLAN_VERSION,
@@ -135,10 +135,18 @@ pub fn is_blocked(situation: &Situation<'_>) -> bool {
     situation.case.is_open() && situation.causes.iter().any(|cause| stands(&cause))
 }
 
-/// Takes a situation and a way; describes it.
-pub fn option(situation: &Situation<'_>, way: Way, records_only: bool) -> WayOut {
+/// Takes a situation and a way; gives the work, or why the way isn't open. One that was interrupted is gone on with, whatever it has come to.
+pub fn open_work(situation: &Situation<'_>, way: Way, records_only: bool, going_on: bool) -> Result<Work, Refusal> {
+    if !going_on {
+        open(situation, way)?;
+    }
+    work(situation.case, situation.operation, way, records_only)
+}
+
+/// Takes a situation and a way, whether only records are to be written, and whether the way is gone on with; describes it.
+pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on: bool) -> WayOut {
     let case = situation.case;
-    let found = open(situation, way).and_then(|()| work(case, situation.operation, way, records_only));
+    let found = open_work(situation, way, records_only, going_on);
     let mut option = WayOut {
         id: way,
         applicable: false,

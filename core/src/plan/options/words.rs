@@ -51,12 +51,28 @@ pub(super) fn then(case: &Case<'_>, way: Way) -> String {
         Way::Complete | Way::Resume => {
             format!("revision {revision} is deployed; the next helm upgrade goes on from it")
         }
-        Way::Unlock => {
-            "the next helm upgrade is accepted; the abandoned revision stays in the history as failed".to_owned()
-        }
+        Way::Unlock => format!("the next helm upgrade {}", baseline(case, revision)),
         Way::Rollback => format!("revision {} is deployed and holds what the good one held", revision + 1),
         Way::Repair => "Helm sees one deployed revision".to_owned(),
         Way::Uninstall => "the name is free".to_owned(),
+    }
+}
+
+/// What Helm goes on from once the newest revision is failed: the newest one labelled deployed whose payload can be read, else the failed one
+/// itself (Helm 4.3 `pkg/action/upgrade.go:prepareUpgrade`).
+fn baseline(case: &Case<'_>, failed: u64) -> String {
+    let mut deployed = case.seen.history.deployed();
+    deployed.retain(|revision| *revision != failed);
+    deployed.sort_unstable();
+    let readable = |revision: &&u64| !matches!(case.seen.revisions.get(revision), Some(Err(_)));
+    match (deployed.iter().rev().find(readable), deployed.last()) {
+        (Some(revision), _) => {
+            format!("goes on from revision {revision}; the abandoned one stays in the history as failed")
+        }
+        (None, Some(broken)) => {
+            format!("goes on from this failed revision, as revision {broken} is labelled deployed and can't be read")
+        }
+        (None, None) => "goes on from this failed revision, as no other is deployed".to_owned(),
     }
 }
 

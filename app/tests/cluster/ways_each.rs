@@ -1,0 +1,170 @@
+//! Each way out from a dry run to both Helms' next upgrades, on releases that real Helms left stuck, with every driver.
+
+use std::collections::BTreeSet;
+
+use bed::{Driver, Major, Namespace};
+use serde_json::Value;
+
+use crate::ways::{
+    Moment, PAIRS, fixed, foretold, helm, helms_go_on, killed, killed_among_objects, mark, statuses, unlocked,
+};
+use crate::{each, namespace, refloat, refloat_json};
+
+/// A way, a release that it is for, and what it makes of that.
+struct Story {
+    way: &'static str,
+    make: fn(&Namespace<'static>, Driver, Major),
+    /// The statuses of the records, before and after.
+    before: &'static [&'static str],
+    after: &'static [&'static str],
+    /// The version of the chart that the objects are of afterwards.
+    version: u8,
+}
+
+const COMPLETE: Story = Story {
+    way: "complete",
+    make: |ns, driver, major| {
+        helm(ns, major, "install", "version=1");
+        let record = match driver {
+            Driver::Secret => "PUT~/secrets/sh.helm.release.v1.web.v1:kill-after",
+            Driver::ConfigMap => "PUT~/configmaps/sh.helm.release.v1.web.v1:kill-after",
+            // Rows don't pass the proxy.
+            Driver::Sql => {
+                helm(ns, major, "upgrade", "version=2");
+                return mark(ns, driver, 2, "pending-upgrade");
+            }
+        };
+        killed(ns, major, "upgrade", "version=2", record);
+    },
+    before: &["superseded", "pending-upgrade"],
+    after: &["superseded", "deployed"],
+    version: 2,
+};
+
+const RESUME: Story = Story {
+    way: "resume",
+    make: |ns, _, major| killed_among_objects(ns, major),
+    before: &["deployed", "pending-upgrade"],
+    after: &["superseded", "deployed"],
+    version: 2,
+};
+
+const UNLOCK: Story = Story { way: "unlock", after: &["deployed", "failed"], version: 1, ..RESUME };
+
+const ROLLBACK: Story = Story { way: "rollback", after: &["superseded", "failed", "deployed"], version: 1, ..RESUME };
+
+const REPAIR: Story = Story {
+    way: "repair",
+    make: |ns, driver, major| {
+        helm(ns, major, "install", "version=1");
+        helm(ns, major, "upgrade", "version=2");
+        mark(ns, driver, 1, "deployed");
+    },
+    before: &["deployed", "deployed"],
+    after: &["superseded", "deployed"],
+    version: 2,
+};
+
+#[test]
+fn complete() {
+    told(&COMPLETE);
+}
+
+#[test]
+fn resume() {
+    told(&RESUME);
+}
+
+#[test]
+fn unlock() {
+    told(&UNLOCK);
+}
+
+#[test]
+fn rollback() {
+    told(&ROLLBACK);
+}
+
+#[test]
+fn repair() {
+    told(&REPAIR);
+}
+
+fn told(story: &Story) {
+    each(PAIRS, |(driver, major)| {
+        let ns = namespace(story.way, driver);
+        (story.make)(&ns, driver, major);
+        assert_eq!(statuses(&ns, major), story.before, "{driver:?} {major}");
+        let before = Moment::settled(&ns);
+        let plan = dry(&ns, story);
+        assert_eq!(Moment::now(&ns).versions, before.versions, "{driver:?} {major}: a dry run wrote");
+
+        done(&ns, major, story, &plan, &before);
+        let undone = refloat(&ns, ["undo", "--yes"]);
+        assert_eq!(undone.code, Some(0), "{driver:?} {major}: {}", undone.stderr);
+        let after = Moment::settled(&ns);
+        assert_eq!(after.records, before.records, "{driver:?} {major}: {}", undone.stderr);
+        assert_eq!(after.objects, before.objects, "{driver:?} {major}");
+        unlocked(&ns);
+
+        done(&ns, major, story, &plan, &before);
+        helms_go_on(&ns);
+    });
+}
+
+/// A dry run, and its fields; gives the way as it is planned.
+fn dry(ns: &Namespace<'static>, story: &Story) -> Value {
+    let dry = refloat_json(ns, ["fix", "web", "--with", story.way, "--dry-run", "-o", "json"]);
+    assert_eq!(
+        (&dry["dryRun"], &dry["id"], &dry["to"], &dry["backup"]),
+        (&true.into(), &Value::Null, &Value::Null, &Value::Null)
+    );
+    assert_eq!(dry["from"], *story.before.last().unwrap());
+    let option = &dry["option"];
+    assert_eq!(
+        (&option["id"], &option["applicable"], &option["destructive"]),
+        (&story.way.into(), &true.into(), &false.into())
+    );
+    assert!(option["losses"].as_array().unwrap().is_empty(), "{option}");
+    let plan = refloat_json(ns, ["plan", "web", "-o", "json"]);
+    let planned = plan["options"].as_array().unwrap().iter().find(|option| option["id"] == story.way).unwrap();
+    assert_eq!(planned["effects"], option["effects"]);
+    assert!(
+        !planned["byHand"].as_array().unwrap().is_empty() && planned["undo"].as_str().unwrap().contains("refloat undo")
+    );
+    option.clone()
+}
+
+/// Does it, and looks at all that came of it.
+fn done(ns: &Namespace<'static>, major: Major, story: &Story, plan: &Value, before: &Moment) {
+    let fixed = fixed(ns, story.way, &[]);
+    let id = fixed["id"].as_str().unwrap();
+    assert!(id.len() == 8 && fixed["dryRun"] == false && fixed["release"] == "web" && fixed["namespace"] == *ns.name);
+    assert_eq!(
+        (&fixed["from"], &fixed["to"]),
+        (&(*story.before.last().unwrap()).into(), &(*story.after.last().unwrap()).into())
+    );
+    assert_eq!(fixed["revision"], story.before.len());
+    assert_eq!(fixed["undo"], format!("refloat undo {id} -n {}", ns.name));
+    assert!(std::path::Path::new(fixed["backup"].as_str().unwrap()).is_file());
+    assert!(ns.find(&format!("secrets/refloat-backup-{id}")).unwrap().is_some());
+    assert_eq!(statuses(ns, major), story.after);
+    unlocked(ns);
+
+    let after = Moment::settled(ns);
+    let (old, new) = (before.names(), after.names());
+    assert_eq!(foretold(plan, "deleted"), old.difference(&new).cloned().collect::<BTreeSet<_>>());
+    assert_eq!(foretold(plan, "created"), new.difference(&old).cloned().collect::<BTreeSet<_>>());
+    let kept = foretold(plan, "unchanged");
+    assert!(kept.iter().all(|name| before.objects[name] == after.objects[name]), "{kept:?}");
+    let only = if story.version == 1 {
+        ["configmap/web-a", "configmap/web-b"]
+    } else {
+        ["configmap/web-a", "configmap/web-c"]
+    };
+    let configmaps: Vec<_> = new.iter().filter(|name| name.starts_with("configmap/")).collect();
+    assert_eq!(configmaps, only.iter().collect::<Vec<_>>());
+    assert_eq!(after.objects["configmap/web-a"]["data"]["version"], story.version.to_string());
+    let image = &after.objects["deployment/web"]["spec"]["template"]["spec"]["containers"][0]["image"];
+    assert_eq!(image, &format!("registry.example/app:{}", story.version));
+}

@@ -1,0 +1,84 @@
+//! Faults at each write of a fix: refused, throttled, or cut off before or after the server did it. Run again, it ends in the same state; and
+//! `undo` leads back to where it began, from where it is made to fail at the next write.
+
+use std::process::Command;
+
+use bed::{Driver, Killed, Major, Namespace};
+
+use crate::ways::{Moment, helm, killed, lock, unlocked};
+use crate::{each, namespace, refloat};
+
+/// Runs refloat below the proxy.
+fn proxied(ns: &Namespace<'static>, args: &[&str], faults: &[&str]) -> Killed {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_refloat"));
+    command.args(args);
+    command.env("XDG_STATE_HOME", ns.bed.address.dir.join("refloat").join(&ns.name));
+    command.envs([("USER", "ada"), ("HOSTNAME", "laptop"), ("TZ", "UTC")]);
+    ns.with_faults(&command, "refloat", faults).unwrap()
+}
+
+/// An upgrade that was killed between its ConfigMaps: no workload, so nothing is waited for.
+fn stuck(ns: &Namespace<'static>, major: Major) {
+    let parts = "parts.deployment=false,parts.pvc=false,parts.service=false";
+    helm(ns, major, "install", &format!("version=1,{parts}"));
+    killed(ns, major, "upgrade", &format!("version=2,{parts}"), "PATCH~/configmaps/web-a:kill-after");
+}
+
+/// What counts of a moment in the end: the objects, and the records by status.
+fn end(ns: &Namespace<'static>) -> (Moment, Vec<(String, String)>) {
+    let records = ns.get("secrets?labelSelector=owner=helm,name=web").unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let statuses = records["items"].as_array().unwrap().iter();
+    let statuses = statuses.map(|one| (text(&one["metadata"]["name"]), text(&one["metadata"]["labels"]["status"])));
+    let statuses = statuses.collect();
+    (Moment { versions: Default::default(), records: Default::default(), ..Moment::now(ns) }, statuses)
+}
+
+#[test]
+fn at_each_write_of_a_fix() {
+    // A refusal for now is 503 or 429: in turn.
+    let faults = [["status=503", "status=429"], ["cut-before"; 2], ["cut-after"; 2]];
+    let ways = [("resume", Major::V3), ("rollback", Major::V4)];
+    each(ways.into_iter().flat_map(|way| faults.map(|fault| (way, fault))), |((way, major), faults)| {
+        let ns = namespace("faults", Driver::Secret);
+        stuck(&ns, major);
+        let before = Moment::settled(&ns);
+        let args = ["fix", "web", "--with", way, "--yes", "--helm-is-gone"];
+        let clean = proxied(&ns, &args, &[]);
+        assert!(clean.output.status.success(), "{}", clean.output.stderr);
+        let (expected, writes) = (end(&ns), clean.writes().unwrap());
+        assert!(writes > 8, "{:?}", clean.log);
+        for (write, fault) in (1..=writes).zip(faults.iter().cycle()) {
+            back(&ns, &before);
+            let broken = proxied(&ns, &args, &[&format!("{write}:{fault}")]).sure().unwrap();
+            let what = format!("{way} {fault} at {:?}", broken.log.iter().find(|line| line["k"] == write));
+            ended(&broken, &what);
+            // The last write gives the lock back: all was done before it.
+            if !broken.output.status.success() && (end(&ns) != expected || lock(&ns).is_some()) {
+                let again = refloat(&ns, args);
+                assert_eq!(again.code, Some(0), "{what}: {}\nagain: {}", broken.output.stderr, again.stderr);
+            }
+            assert_eq!(end(&ns), expected, "{what}");
+            unlocked(&ns);
+        }
+    });
+}
+
+/// Either it came through, or it says clearly how far it came.
+fn ended(broken: &Killed, what: &str) {
+    let said = &broken.output.stderr;
+    match broken.output.status.code() {
+        Some(0) => {}
+        Some(5) => assert!(!said.contains("Some(") && said.contains("error: "), "{what}: {said}"),
+        Some(8) => assert!(said.contains("goes on where it stopped") || said.contains("safe"), "{what}: {said}"),
+        other => panic!("{what}: {other:?}: {said}"),
+    }
+}
+
+/// Takes the fix back.
+fn back(ns: &Namespace<'static>, before: &Moment) {
+    let undone = refloat(ns, ["undo", "--yes"]);
+    assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+    let now = Moment::now(ns);
+    assert_eq!((&now.records, &now.objects), (&before.records, &before.objects));
+}

@@ -1,0 +1,140 @@
+//! When a way is refused, and that nothing is written then; and what is lost, against what was really deleted.
+
+use std::collections::BTreeSet;
+
+use bed::{Driver, Major};
+use serde_json::json;
+
+use crate::ways::{Moment, NO_HOOKS, fix, fixed, foretold, helm, killed, killed_among_objects, statuses, unlocked};
+use crate::{each, namespace, refloat, refloat_json};
+
+const WAYS: [&str; 6] = ["complete", "resume", "unlock", "rollback", "repair", "uninstall"];
+
+#[test]
+fn on_a_healthy_release_every_way_is_refused() {
+    let ns = namespace("healthy", Driver::Secret);
+    helm(&ns, Major::V4, "install", "version=1");
+    let before = Moment::settled(&ns);
+    each(WAYS, |way| {
+        let refused = fix(&ns, way, &[]);
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(4), ""), "{way}: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains("error: ") && refused.stderr.contains("hint: refloat plan web -n"),
+            "{}",
+            refused.stderr
+        );
+    });
+    let auto = refloat(&ns, ["fix", "web", "--auto", "--yes"]);
+    assert_eq!(auto.code, Some(4), "{}", auto.stderr);
+    assert!(auto.stderr.contains("there is nothing to be done"), "{}", auto.stderr);
+    assert_eq!(Moment::now(&ns), before);
+}
+
+#[test]
+fn on_a_stuck_release_ways_that_dont_fit_are_refused_and_so_is_all_without_the_word() {
+    each(Major::BOTH, |major| {
+        let ns = namespace("unfit", Driver::Secret);
+        killed_among_objects(&ns, major);
+        let before = Moment::settled(&ns);
+        for (way, why) in [
+            ("complete", "not all of its work is done"),
+            ("repair", "the records don't contradict each other"),
+            ("uninstall", "there is something to go back to"),
+        ] {
+            let refused = fix(&ns, way, &[]);
+            assert_eq!((refused.code, refused.stdout.as_str()), (Some(4), ""), "{way}: {}", refused.stderr);
+            assert!(refused.stderr.contains(why), "{way}: {}", refused.stderr);
+        }
+        for way in ["resume", "unlock", "rollback"] {
+            let unasked = refloat(&ns, ["fix", "web", "--with", way, "--helm-is-gone"]);
+            assert_eq!(unasked.code, Some(4), "{way}: {}", unasked.stderr);
+            assert!(unasked.stderr.contains("not confirmed; nothing was written"), "{way}: {}", unasked.stderr);
+        }
+        assert_eq!(Moment::now(&ns), before);
+    });
+}
+
+#[test]
+fn a_helm_at_work_is_left_alone() {
+    each(Major::BOTH, |major| {
+        let ns = namespace("at-work", Driver::Secret);
+        helm(&ns, major, "install", "version=1");
+        let chart = bed::chart("app");
+        let set = "version=2,pod.behaviour=never-ready";
+        let args = ["upgrade", "web", &chart, "--set", NO_HOOKS, "--set", set, "--wait", "--timeout", "60s"];
+        let upgrade = ns.spawn_helm(major, args).unwrap();
+        ns.wait("apps/v1/deployments/web", crate::ways::LIMIT, |one| {
+            one["metadata"]["generation"] == 2 && one["status"]["unavailableReplicas"] == 1
+        })
+        .unwrap();
+        let before = ns.get("secrets?labelSelector=name=web").unwrap()["items"].clone();
+        for way in ["resume", "unlock", "rollback"] {
+            let refused = refloat(&ns, ["fix", "web", "--with", way, "--yes"]);
+            assert_eq!(refused.code, Some(4), "{way}: {}", refused.stderr);
+            assert!(refused.stderr.contains("nothing was written"), "{way}: {}", refused.stderr);
+        }
+        assert_eq!(ns.get("secrets?labelSelector=name=web").unwrap()["items"], before);
+        unlocked(&ns);
+        upgrade.kill().unwrap();
+    });
+}
+
+#[test]
+fn a_first_install_is_taken_away_with_its_claim_and_comes_back() {
+    each(Major::BOTH, |major| {
+        let ns = namespace("uninstall", Driver::Secret);
+        let method = if major == Major::V3 { "POST" } else { "PATCH" };
+        killed(&ns, major, "install", "version=1", &format!("{method}~/deployments/web:kill-before"));
+        ns.wait("persistentvolumeclaims/web", crate::ways::LIMIT, |claim| !claim.is_null()).unwrap();
+        let before = Moment::settled(&ns);
+        let dry = refloat_json(&ns, ["fix", "web", "--with", "uninstall", "--dry-run", "-o", "json"]);
+        let option = &dry["option"];
+        assert_eq!(option["destructive"], true);
+        let losses = option["losses"].as_array().unwrap();
+        assert!(
+            losses.len() == 1 && losses[0].as_str().unwrap().starts_with("persistentvolumeclaim/web (1Gi"),
+            "{losses:?}"
+        );
+        let auto = refloat(&ns, ["fix", "web", "--auto", "--yes", "--helm-is-gone"]);
+        assert_ne!(auto.code, Some(0), "a destructive way is never taken by itself: {}", auto.stdout);
+        assert_eq!(Moment::now(&ns), before);
+
+        let done = fixed(&ns, "uninstall", &[]);
+        assert_eq!(done["to"], serde_json::Value::Null);
+        let after = Moment::now(&ns);
+        assert_eq!(foretold(option, "deleted"), before.names());
+        assert_eq!((after.names(), after.records.len()), (BTreeSet::new(), 0));
+        unlocked(&ns);
+
+        let undone = refloat(&ns, ["undo", "--yes"]);
+        assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+        let back = Moment::settled(&ns);
+        assert_eq!((&back.objects, &back.records), (&before.objects, &before.records));
+        fixed(&ns, "uninstall", &[]);
+        helm(&ns, major, "install", "version=1");
+        assert_eq!(statuses(&ns, major), ["deployed"]);
+    });
+}
+
+#[test]
+fn what_a_resume_prunes_is_what_it_says_it_loses() {
+    each([(Major::V3, false), (Major::V4, false), (Major::V4, true)], |(major, keeps)| {
+        let ns = namespace("prunes", Driver::Secret);
+        helm(&ns, major, "install", "version=1");
+        killed(&ns, major, "upgrade", "version=2,parts.pvc=false", "PATCH~/deployments/web:kill-before");
+        if keeps {
+            let keep = json!({"metadata": {"annotations": {"helm.sh/resource-policy": "keep"}}});
+            ns.patch("persistentvolumeclaims/web", &keep).unwrap();
+        }
+        let before = Moment::settled(&ns);
+        let dry = refloat_json(&ns, ["fix", "web", "--with", "resume", "--dry-run", "-o", "json"]);
+        let losses = dry["option"]["losses"].as_array().unwrap().len();
+        assert_eq!((&dry["option"]["destructive"], losses), (&(!keeps).into(), usize::from(!keeps)), "{dry}");
+        fixed(&ns, "resume", &[]);
+        ns.wait("persistentvolumeclaims/web", crate::ways::LIMIT, |claim| claim.is_null() != keeps).unwrap();
+        let after = Moment::settled(&ns);
+        let gone: BTreeSet<_> = before.names().difference(&after.names()).cloned().collect();
+        assert_eq!(foretold(&dry["option"], "deleted"), gone);
+        assert_eq!(gone.contains("persistentvolumeclaim/web"), !keeps);
+    });
+}
