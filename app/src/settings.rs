@@ -63,7 +63,6 @@ pub struct Connection {
 
 const DRIVERS: &str = "those that can be read are secret, configmap and sql";
 
-/// Takes `30` or `30s`.
 /// A duration as helm and kubectl take it: `90s`, `5m`, `1h30m`; a bare number is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
@@ -74,6 +73,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parsed).map_err(|_| "it can't be negative".to_owned())
 }
 
+/// Takes `30` or `30s`.
 fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text);
     match number.parse() {

@@ -26,7 +26,8 @@ fn captured() -> (Arc<MemoryCluster>, Source, StoredRecord) {
     let abandoned = bundle.records.iter().find(|record| record.meta.id.key == "sh.helm.release.v1.checkout.v2");
     let abandoned = abandoned.unwrap().clone();
     let now = bundle.taken_at;
-    let cluster = Arc::new(MemoryCluster::new(bundle.driver, bundle.records, now));
+    let cluster = MemoryCluster::new(bundle.driver, bundle.records, now).with_answers(bundle.answers);
+    let cluster = Arc::new(cluster);
     (cluster.clone(), Source::memory(cluster, "shop"), abandoned)
 }
 

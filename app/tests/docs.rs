@@ -1,9 +1,20 @@
 //! What the documents show is what the program does.
 #![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
+use std::collections::BTreeSet;
 use std::process::Command;
+use std::sync::Arc;
 
+use refloat::cluster::MemoryCluster;
 use refloat::exit::Exit;
+use refloat::fix::judge;
+use refloat::observe::observe;
+use refloat::source::Source;
+use refloat_core::bundle::Bundle;
+use refloat_core::diagnose::{Orphan, Owner, diagnose};
+use refloat_core::observe::Observation;
+use refloat_core::plan::{Way, plan};
+use serde_json::Value;
 
 const README: &str = include_str!("../../README.md");
 
@@ -59,4 +70,78 @@ fn every_exit_code_is_listed() {
     let all: Vec<_> = std::iter::successors(Some(Exit::Ok), |exit| next(*exit)).collect();
     assert!(all.iter().all(|exit| listed(*exit)));
     assert_eq!(all.len(), Exit::ALL.len());
+}
+
+/// The paths of everything in a value, as the documents name them.
+fn paths(at: &str, value: &Value, found: &mut BTreeSet<String>) {
+    let step = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                // Its members are commands.
+                let path = step(if at == "answers" { "*" } else { name });
+                found.insert(path.clone());
+                paths(&path, value, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| paths(&format!("{at}[]"), item, found)),
+        _ => {}
+    }
+}
+
+fn documented(file: &str) -> BTreeSet<String> {
+    let file = format!("{}/../docs/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(file).unwrap();
+    let fields = text.split("| field |").skip(1).flat_map(|table| table.lines().take_while(|line| !line.is_empty()));
+    fields.filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned())).collect()
+}
+
+/// The demo's releases, as they were seen.
+async fn seen() -> Vec<Observation> {
+    let bundle = Bundle::parse(include_str!("../demo/bundle.json")).unwrap();
+    let names: BTreeSet<(String, String)> = bundle
+        .records
+        .iter()
+        .map(|record| (record.meta.id.namespace.clone(), record.meta.release().unwrap().to_owned()))
+        .collect();
+    let cluster = MemoryCluster::new(bundle.driver, bundle.records, bundle.taken_at).with_answers(bundle.answers);
+    let cluster = Arc::new(cluster);
+    let mut found = Vec::new();
+    for (namespace, name) in names {
+        found.push(observe(&Source::memory(cluster.clone(), &namespace), &name).await.unwrap().seen);
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_field_of_a_diagnosis_is_documented() {
+    let mut found = BTreeSet::new();
+    for seen in seen().await {
+        let mut diagnosis = diagnose(&seen);
+        // What none of the releases has.
+        let text = String::new;
+        let (kind, namespace, name, words, suspend) = (text(), text(), text(), text(), text());
+        diagnosis.owner = Some(Owner { kind, namespace, name, busy: false, suspended: false, words, suspend });
+        let (api_version, kind, namespace, name) = (text(), text(), text(), text());
+        diagnosis.orphans.push(Orphan { api_version, kind, namespace, name });
+        diagnosis.liveness.until = Some(diagnosis.at);
+        if let Some(hook) = diagnosis.hooks.first_mut() {
+            hook.why = Some(text());
+        }
+        paths("", &serde_json::to_value(&diagnosis).unwrap(), &mut found);
+    }
+    assert_eq!(documented("diagnosis.md"), found);
+}
+
+#[tokio::test]
+async fn every_field_of_a_plan_and_every_way_is_documented() {
+    let mut found = BTreeSet::new();
+    for seen in seen().await {
+        paths("", &serde_json::to_value(plan(&judge(&seen).situation())).unwrap(), &mut found);
+    }
+    assert_eq!(documented("plan.md"), found);
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/plan.md")).unwrap();
+    for way in Way::ALL {
+        assert!(text.contains(&format!("\n| `{way}` | ")), "{way}");
+    }
 }

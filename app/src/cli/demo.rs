@@ -9,11 +9,13 @@ use clap::builder::Resettable;
 use clap::{Args, CommandFactory, FromArgMatches};
 use jiff::{SignedDuration, Timestamp};
 use refloat_core::bundle::Bundle;
-use refloat_core::record::{Driver, RecordId, Status, StoredRecord};
+use refloat_core::observe::Answer;
+use refloat_core::record::StoredRecord;
+use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Cli, Command, fix, history, scan, status, undo};
-use crate::cluster::{MemoryCluster, ReadRecords};
+use super::{Cli, Command, diagnose, fix, plan, scan, undo};
+use crate::cluster::{MemoryCluster, ReadRecords, RecordQuery};
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::output::{BAD, LITERAL, STRONG, Ui, paint, wrapped};
@@ -22,6 +24,10 @@ use crate::source::Source;
 
 /// Captured by `cargo xtask capture-demo`.
 const BUNDLE: &str = include_str!("../../demo/bundle.json");
+/// Whom the story is about.
+const RELEASE: &str = "checkout";
+/// Where Helm marks its objects.
+const OWNER: &str = "/metadata/annotations/meta.helm.sh~1release-name";
 /// How long after the capture the story plays: someone has to be called first.
 const LATER: SignedDuration = SignedDuration::from_mins(43);
 /// Nobody else can write to a cluster in memory, so no seconds need be spent on watching it.
@@ -37,7 +43,7 @@ pub struct DemoArgs {}
 /// The cluster, who works on it, and where it is told.
 struct Story<'a> {
     kubernetes: String,
-    captured: StoredRecord,
+    captured: Bundle,
     cluster: Arc<MemoryCluster>,
     rescuer: Rescuer,
     backups: PathBuf,
@@ -53,8 +59,8 @@ pub async fn run(_args: &DemoArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let mut story = Story::new(bundle, &backups, ui)?;
     story.stuck()?;
     story.found().await?;
+    story.planned().await?;
     story.fixed().await?;
-    story.after().await?;
     story.undone().await?;
     story.end(backups)?;
     Ok(Exit::Ok)
@@ -71,12 +77,11 @@ fn off_script(what: impl Display) -> Failure {
 impl<'a> Story<'a> {
     fn new(bundle: Bundle, backups: &TempDir, ui: &'a mut Ui) -> Result<Self, Failure> {
         let now: Timestamp = bundle.taken_at.checked_add(LATER).map_err(off_script)?;
-        let captured = bundle.records.iter().find(|record| record.meta.id == checkout());
-        let captured = captured.ok_or_else(|| off_script("shop/checkout isn't in the bundle"))?.clone();
-        let cluster = Arc::new(MemoryCluster::new(bundle.driver, bundle.records, now));
+        let cluster = MemoryCluster::new(bundle.driver, bundle.records.clone(), now);
+        let cluster = Arc::new(cluster.with_answers(bundle.answers.clone()));
         Ok(Self {
-            kubernetes: bundle.server.kubernetes.unwrap_or_default(),
-            captured,
+            kubernetes: bundle.server.kubernetes.clone().unwrap_or_default(),
+            captured: bundle,
             cluster,
             rescuer: Rescuer { name: "demo@laptop".to_owned(), tempo: TEMPO },
             backups: backups.path().to_owned(),
@@ -87,15 +92,15 @@ impl<'a> Story<'a> {
     fn stuck(&mut self) -> Result<(), Failure> {
         self.ui.line(paint(STRONG, "A stuck release, and the way out"))?;
         self.tell(&[
-            "The records are real: Helm 3 and 4 wrote them to a Kubernetes API",
-            &format!("server ({}), some of them killed on the way. The cluster is in", self.kubernetes),
-            "memory; yours isn't touched.",
+            "Records and objects are real: Helm 3 and 4 wrote them to a Kubernetes API",
+            &format!("server ({}), some of them killed on the way. The cluster they are in", self.kubernetes),
+            "is in memory; yours isn't touched.",
         ])?;
         self.heading("1. Weekend")?;
         self.tell(&[
-            "You are on call. A pipeline ran out of time and killed `helm upgrade`",
-            "of shop/checkout while it waited for an image that can't be pulled.",
-            "Since then Helm refuses every new attempt to deploy it:",
+            "You are on call. A pipeline rolled out a new version of shop/checkout, ran",
+            "out of time and killed `helm upgrade` on the way. Since then Helm refuses",
+            "every new attempt to deploy it:",
         ])?;
         let refusal = "UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress";
         let refusal = format!("{} {refusal}", paint(BAD, "Error:"));
@@ -107,45 +112,48 @@ impl<'a> Story<'a> {
         self.tell(&["Forty minutes later you are called. One word looks at everything:"])?;
         self.play("refloat", Exit::Found).await?;
         self.tell(&[
-            "It says why, and what to type next; its exit code is 3, so that a",
-            "pipeline notices, too. Now the one you were called for:",
+            "Its exit code is 3, so that a pipeline notices, too. It says what to type",
+            "next; take the release that you were called for:",
         ])?;
-        self.play("refloat status checkout -n shop", Exit::Ok).await
+        self.play("refloat diagnose checkout -n shop", Exit::Found).await?;
+        self.tell(&[
+            "The first lines say what happened, why, and what to do; the rest is the",
+            "proof: how far Helm came, whether it may still run, every object.",
+        ])
+    }
+
+    async fn planned(&mut self) -> Result<(), Failure> {
+        self.heading("3. The ways out")?;
+        self.tell(&["What each would do to every object, and how it is taken back:"])?;
+        self.play("refloat plan checkout -n shop", Exit::Ok).await
     }
 
     async fn fixed(&mut self) -> Result<(), Failure> {
-        self.heading("3. The way out")?;
-        self.tell(&["First only look at what would be done:"])?;
-        self.play("refloat fix checkout -n shop --with unlock --records-only --dry-run", Exit::Ok).await?;
+        self.heading("4. Back to what worked")?;
         self.tell(&[
-            "Then do it. You know that the pipeline was killed, and say so. Refloat",
-            "takes a lock, keeps two backups, writes, looks once more whether a Helm",
-            "has woken up, and reads back. (The demo holds records only, no objects;",
-            "its backup goes to a temporary folder, and there is nobody to ask: --yes.)",
+            "You roll back. You know that the pipeline was killed, and say so. Refloat",
+            "takes a lock, keeps two backups, applies the objects as Helm would, waits",
+            "for them, writes the records, looks whether a Helm has woken up, and reads",
+            "back. (The demo's backup goes to a temporary folder, its pods do what they",
+            "were seen doing, and there is nobody to ask: --yes.)",
         ])?;
-        self.play("refloat fix checkout -n shop --with unlock --records-only --helm-is-gone --yes", Exit::Ok).await?;
-        self.is_failed().await
-    }
-
-    async fn after(&mut self) -> Result<(), Failure> {
-        self.heading("4. What Helm sees now")?;
-        self.tell(&["Nothing is forgotten, and who did what stands in the history:"])?;
-        self.play("refloat history checkout -n shop", Exit::Ok).await?;
-        self.tell(&[
-            "Revision 1 is still the one deployed, and nothing is in progress any",
-            "more: the next `helm upgrade` goes on from there. Until then checkout",
-            "counts as failed, no longer as locked:",
-        ])?;
-        self.play("refloat -n shop", Exit::Found).await
+        self.play("refloat fix checkout -n shop --with rollback --helm-is-gone --yes", Exit::Ok).await?;
+        self.tell(&["It runs again, with what revision 1 held:"])?;
+        self.play("refloat diagnose checkout -n shop", Exit::Ok).await?;
+        self.tell(&["Nothing is forgotten: who did what, and why, stands in the history."])
     }
 
     async fn undone(&mut self) -> Result<(), Failure> {
         self.heading("5. And if that was wrong?")?;
         self.tell(&["Every fix can be taken back for as long as nobody has built on it:"])?;
         self.play("refloat undo -n shop --yes", Exit::Ok).await?;
-        let (bytes, labels) = self.is_as_captured().await?;
-        let compared = format!("of payload and {labels} labels are the captured ones, one by one.");
-        self.tell(&[&format!("The demo compares that with the record as captured: its {bytes} bytes"), &compared])
+        let (records, bytes) = self.records_are_as_captured().await?;
+        let objects = self.objects_are_as_captured()?;
+        self.tell(&[
+            &format!("The demo compares that with the capture: {records} records with {bytes} bytes of"),
+            &format!("payload and their labels, byte for byte, and {objects} objects, but for what only a"),
+            "server can set. All are as they were.",
+        ])
     }
 
     fn end(mut self, backups: TempDir) -> Result<(), Failure> {
@@ -178,8 +186,8 @@ impl<'a> Story<'a> {
         let ui = &mut *self.ui;
         let exit = match cli.command {
             None => scan::scan(&source, namespace, &cli.scan, ui).await?,
-            Some(Command::Status(args)) => status::status(&source, &args, ui).await?,
-            Some(Command::History(args)) => history::history(&source, &args, ui).await?,
+            Some(Command::Diagnose(args)) => diagnose::diagnose(&source, &args, ui).await?,
+            Some(Command::Plan(args)) => plan::plan(&source, &args, ui).await?,
             Some(Command::Fix(mut args)) => {
                 args.backup_dir = Some(self.backups.clone());
                 fix::fix(&source, &args, &self.rescuer, ui).await?
@@ -190,37 +198,55 @@ impl<'a> Story<'a> {
         if exit == expected { Ok(()) } else { Err(off_script(format!("`{typed}` ended otherwise"))) }
     }
 
-    async fn checkout(&self) -> Result<StoredRecord, Failure> {
-        self.cluster.get(&checkout()).await?.ok_or_else(|| off_script("the record is gone"))
+    /// Gives how many records and bytes of payload were compared.
+    async fn records_are_as_captured(&self) -> Result<(usize, usize), Failure> {
+        let query = RecordQuery { release: Some(RELEASE.to_owned()), ..RecordQuery::default() };
+        let mine = |record: &&StoredRecord| record.meta.release() == Some(RELEASE);
+        let then: Vec<&StoredRecord> = self.captured.records.iter().filter(mine).collect();
+        if ReadRecords::list(self.cluster.as_ref(), &query).await?.len() != then.len() {
+            return Err(off_script("there are more records than before, or fewer"));
+        }
+        let mut bytes = 0;
+        for then in &then {
+            let now = self.cluster.get(&then.meta.id).await?;
+            let now = now.ok_or_else(|| off_script(format!("{} is gone", then.meta.id)))?;
+            let (inner, captured) = (now.inner().map_err(off_script)?, then.inner().map_err(off_script)?);
+            if inner != captured || now.labels() != then.labels() {
+                return Err(off_script(format!("{} isn't as it was", then.meta.id)));
+            }
+            bytes += inner.len();
+        }
+        Ok((then.len(), bytes))
     }
 
-    async fn is_failed(&self) -> Result<(), Failure> {
-        let record = self.checkout().await?;
-        let payload = record.document().map_err(off_script)?.status();
-        let failed = Status::Failed.as_str();
-        if record.meta.status.as_deref() == Some(failed) && payload.as_deref() == Some(failed) {
-            Ok(())
-        } else {
-            Err(off_script("the record isn't failed in label and payload"))
+    /// Gives how many objects of the release were compared; each is there if it was, with the same contents.
+    fn objects_are_as_captured(&self) -> Result<usize, Failure> {
+        let now = self.cluster.answers()?;
+        let mut compared = 0;
+        for (path, then) in &self.captured.answers {
+            let now = now.get(path).and_then(Answer::found);
+            let marked = |object: &Value| object.pointer(OWNER).and_then(Value::as_str) == Some(RELEASE);
+            match (then.found(), now) {
+                (Some(then), Some(now)) if marked(then) && contents(then) == contents(now) => compared += 1,
+                (Some(then), _) if marked(then) => return Err(off_script(format!("{path} isn't as it was"))),
+                (None, Some(now)) if marked(now) => return Err(off_script(format!("{path} wasn't there"))),
+                _ => {}
+            }
         }
-    }
-
-    /// Gives how many bytes of payload and how many labels were compared.
-    async fn is_as_captured(&self) -> Result<(usize, usize), Failure> {
-        let record = self.checkout().await?;
-        let (now, then) = (record.inner().map_err(off_script)?, self.captured.inner().map_err(off_script)?);
-        if now == then && record.labels() == self.captured.labels() {
-            Ok((now.len(), record.labels().len()))
-        } else {
-            Err(off_script("the record isn't as it was"))
-        }
+        Ok(compared)
     }
 }
 
-/// The abandoned revision.
-fn checkout() -> RecordId {
-    let (namespace, key) = ("shop".to_owned(), "sh.helm.release.v1.checkout.v2".to_owned());
-    RecordId { driver: Driver::Secret, namespace, key }
+/// An object without what only a server can set.
+fn contents(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(members) = object.as_object_mut() {
+        members.remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.retain(|field, _| matches!(field.as_str(), "name" | "namespace" | "labels" | "annotations"));
+    }
+    object
 }
 
 /// Takes a command line; gives what it says to the real parser. The user's environment has no part in the story.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::diagnose::{DiagnoseArgs, exit, shown};
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::output::{Format, LITERAL, STRONG, Ui, paint, wrapped};
+use crate::output::{Format, LITERAL, STRONG, Ui, hanging, paint};
 use crate::pasted::Pasted;
 
 /// Diagnoses from files, and says what they lack.
@@ -53,7 +53,7 @@ fn show_missing(missing: &[Missing], ui: &mut Ui) -> Result<(), Failure> {
         paint(STRONG, "NOT AMONG THE FILES")
     ))?;
     for one in missing {
-        ui.line(wrapped(&format!("  - {}: hides {}", one_line(&one.what), one_line(&one.hides)), 4, ui.width))?;
+        ui.line(hanging(&format!("  - {}: hides {}", one_line(&one.what), one_line(&one.hides)), 4, ui.width))?;
         ui.line(format!("      {}", paint(LITERAL, one_line(&one.command))))?;
     }
     Ok(())

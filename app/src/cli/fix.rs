@@ -13,7 +13,7 @@ use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::fix::{Doubt, FixOptions, Fixed, Judged, Looked, carry_out, held, judge, look};
-use crate::output::{BAD, Format, GOOD, LITERAL, STRONG, Ui, paint, wrapped};
+use crate::output::{BAD, Format, GOOD, LITERAL, STRONG, Ui, hanging, paint, wrapped};
 use crate::rescue::Rescuer;
 use crate::settings::{Connection, whoami};
 use crate::source::Source;
@@ -281,8 +281,9 @@ fn verb(way: Way) -> &'static str {
 fn show(option: &WayOut, judged: &Judged<'_>, args: &FixArgs, ui: &mut Ui) -> Result<(), Failure> {
     let seen = judged.case.seen;
     let destructive = if option.destructive { format!(", {}", paint(BAD, "DESTRUCTIVE")) } else { String::new() };
-    ui.say(format!("{} {}{destructive}: {}", paint(STRONG, verb(option.id)), seen.id, one_line(&option.why)))?;
     let width = ui.width;
+    let head = format!("{} {}{destructive}: {}", paint(STRONG, verb(option.id)), seen.id, one_line(&option.why));
+    ui.say(hanging(&head, 2, width))?;
     let mut item = |name: &str, text: &str| ui.say(format!("  {name:<9}{}", wrapped(&one_line(text), 11, width)));
     for loss in &option.losses {
         item("loses", loss)?;
@@ -352,7 +353,7 @@ fn report(
         }
         None => "nothing of it is left".to_owned(),
     };
-    ui.line(format!("{} {id}: {now}.", paint(GOOD, past(option.id))))?;
+    ui.line(hanging(&format!("{} {id}: {now}.", paint(GOOD, past(option.id))), 2, ui.width))?;
     if let Some(file) = &done.file {
         ui.line(format!("  backup   {}", shortened(&file.display().to_string(), 300)))?;
     }

@@ -3,6 +3,7 @@
 mod demo;
 mod diagnose;
 mod diagnose_files;
+mod diagnose_page;
 mod diff;
 mod fix;
 mod get;
@@ -42,11 +43,11 @@ reason and the next command to type. Exit code 3 means that something was found.
     after_help = "\
 Examples:
   refloat                                  what is stuck, and why
-  refloat list -A --pending                like helm list, faster
   refloat diagnose cart -n shop            what happened to one release, why, and what next
   refloat plan cart -n shop                the ways out, safest first
   refloat fix cart -n shop                 take the recommended one; asks first
   refloat undo -n shop                     take that back
+  refloat list -A --pending                like helm list, faster
   refloat demo                             see it all without a cluster"
 )]
 pub struct Cli {
@@ -71,28 +72,28 @@ Examples:
   refloat scan -n shop         one namespace
   refloat scan -o json         for scripts; exit code 3 if something was found")]
     Scan(scan::ScanArgs),
-    /// List releases, as helm list does
-    #[command(visible_alias = "ls")]
-    List(list::ListArgs),
-    /// List the revisions of a release, as helm history does
-    #[command(visible_alias = "hist")]
-    History(history::HistoryArgs),
-    /// Show the state of a release, as helm status does
-    Status(status::StatusArgs),
     /// Tell what happened, why, whether Helm may still run, and what next, with the proof
     #[command(visible_alias = "why")]
     Diagnose(diagnose::DiagnoseArgs),
+    /// Rank the ways out of a stuck release, safest first: what each does, loses, and how it is taken back
+    Plan(plan::PlanArgs),
+    /// Get a stuck release going again, one way out at a time; asks first, and can be taken back
+    Fix(fix::FixArgs),
+    /// Take a fix back: records byte for byte, objects as they were
+    Undo(undo::UndoArgs),
+    /// List releases, as helm list does
+    #[command(visible_alias = "ls")]
+    List(list::ListArgs),
+    /// Show the state of a release, as helm status does
+    Status(status::StatusArgs),
+    /// List the revisions of a release, as helm history does
+    #[command(visible_alias = "hist")]
+    History(history::HistoryArgs),
     /// Show a part of a stored revision, as helm get does
     #[command(subcommand, after_help = "Example:\n  refloat get values cart -n shop --revision 2")]
     Get(get::GetCommand),
     /// Show what a revision changed against the deployed one, object by object
     Diff(diff::DiffArgs),
-    /// Rank the ways out of a stuck release, safest first: what each does, loses, and how it is taken back
-    Plan(plan::PlanArgs),
-    /// Get a stuck release going again, one way out at a time; asks first, and can be taken back
-    Fix(fix::FixArgs),
-    /// Take a fix back: put the record back as it was, byte for byte
-    Undo(undo::UndoArgs),
     /// Tell the whole story on an embedded incident; needs no cluster
     Demo(demo::DemoArgs),
 }

@@ -2,13 +2,14 @@
 
 use clap::Args;
 use refloat_core::plan::{EffectKind, WayOut, plan as rank};
+use refloat_core::record::Status;
 use refloat_core::report::one_line;
 
 use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::fix::{judge, look};
-use crate::output::{BAD, Format, LITERAL, STRONG, Ui, paint, wrapped};
+use crate::output::{BAD, Format, LITERAL, STRONG, Ui, hanging, paint, wrapped};
 use crate::settings::Connection;
 use crate::source::Source;
 
@@ -45,17 +46,23 @@ pub(super) async fn plan(source: &Source, args: &PlanArgs, ui: &mut Ui) -> Resul
         Format::Name => open.into_iter().try_for_each(|option| ui.line(option.id))?,
         Format::Table | Format::Wide => {
             let all = args.output == Format::Wide;
-            ui.line(format!("{}/{}: {}", plan.namespace, plan.release, one_line(&plan.summary)))?;
-            if open.clone().next().is_none() {
-                ui.line("no way out is needed or open")?;
-            }
+            let head = paint(STRONG, format!("{}/{}:", plan.namespace, plan.release));
+            ui.line(hanging(&format!("{head} {}", one_line(&plan.summary)), 6, ui.width))?;
+            ui.line(match open.clone().count() {
+                0 if judged.case.status() == Status::Deployed => {
+                    "No way out is needed: its records are sound.".to_owned()
+                }
+                0 => "No way out is open.".to_owned(),
+                1 => "There is one way out:".to_owned(),
+                ways => format!("There are {ways} ways out, the recommended first:"),
+            })?;
             for (place, option) in open.enumerate() {
                 way(place + 1, option, &plan.release, &plan.namespace, all, ui)?;
             }
-            if all {
+            if all || plan.options.iter().all(|option| !option.applicable) && judged.case.status() != Status::Deployed {
                 ui.line("")?;
                 for option in plan.options.iter().filter(|option| !option.applicable) {
-                    ui.line(wrapped(&format!("not open: {}: {}", option.id, one_line(&option.why)), 2, ui.width))?;
+                    ui.line(hanging(&format!("not open: {}: {}", option.id, one_line(&option.why)), 10, ui.width))?;
                 }
             }
         }
@@ -64,10 +71,10 @@ pub(super) async fn plan(source: &Source, args: &PlanArgs, ui: &mut Ui) -> Resul
 }
 
 fn way(place: usize, option: &WayOut, release: &str, namespace: &str, all: bool, ui: &mut Ui) -> Result<(), Failure> {
-    let destructive = if option.destructive { format!("  {}", paint(BAD, "DESTRUCTIVE")) } else { String::new() };
+    let destructive = if option.destructive { format!(", {}", paint(BAD, "DESTRUCTIVE")) } else { String::new() };
     ui.line("")?;
-    let head = format!("{place}. {}{destructive}  {}", paint(STRONG, option.id), one_line(&option.why));
-    ui.line(wrapped(&head, 3, ui.width))?;
+    let head = format!("{place}. {}{destructive}: {}", paint(STRONG, option.id), one_line(&option.why));
+    ui.line(hanging(&head, 3, ui.width))?;
     let width = ui.width;
     let mut item = |name: &str, text: &str| ui.line(format!("   {name:<9}{}", wrapped(&one_line(text), 12, width)));
     for loss in &option.losses {

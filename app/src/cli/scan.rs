@@ -180,9 +180,16 @@ fn reason(release: &Examined) -> String {
 pub(super) fn next(release: &Examined) -> String {
     let pending = release.ailments.iter().any(|ailment| matches!(ailment, Ailment::Interrupted { .. }));
     let words = match release.ailments.first() {
-        Some(Ailment::Interrupted { .. }) => "refloat fix NAME --with unlock",
-        // Unlocking writes label and payload.
-        Some(Ailment::StatusMismatch { .. }) if pending => "refloat fix NAME --with unlock",
+        Some(
+            Ailment::Interrupted { .. }
+            | Ailment::Uninstalling { .. }
+            | Ailment::Failed { .. }
+            | Ailment::SeveralDeployed { .. }
+            | Ailment::NoneDeployed { .. }
+            | Ailment::NewestNotDeployed { .. },
+        ) => "refloat diagnose NAME",
+        // Whatever ends the operation writes label and payload.
+        Some(Ailment::StatusMismatch { .. }) if pending => "refloat diagnose NAME",
         Some(Ailment::StatusMismatch { record, payload, .. }) if record.driver != Driver::Sql => {
             return labelled(record, &[("status", Some(payload.clone()))]);
         }
@@ -194,7 +201,6 @@ pub(super) fn next(release: &Examined) -> String {
             return format!("kubectl describe {} {} -n {}", record.driver, record.key, record.namespace);
         }
         Some(Ailment::IdentityMismatch { .. }) => "refloat get metadata NAME",
-        Some(Ailment::Uninstalling { .. }) => "helm uninstall NAME",
         Some(Ailment::TooBig { .. } | Ailment::NearlyTooBig { .. }) | None => "refloat status NAME",
         Some(_) => "refloat history NAME",
     };

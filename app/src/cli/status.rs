@@ -16,7 +16,7 @@ use crate::error::Failure;
 use crate::exit::Exit;
 use crate::look::Examined;
 use crate::one;
-use crate::output::{BAD, Format, LITERAL, STRONG, Ui, paint, wrapped};
+use crate::output::{BAD, Format, LITERAL, STRONG, Ui, hanging, paint};
 use crate::settings::Connection;
 use crate::source::Source;
 
@@ -143,7 +143,7 @@ fn problems(
     for finding in &found.ailments {
         let style = if finding.is_trouble() { BAD } else { crate::output::NOTE };
         let line = format!("{} {}", paint(style, format!("{}:", finding.code())), one_line(&finding.to_string()));
-        ui.line(wrapped(&line, 2, ui.width))?;
+        ui.line(hanging(&line, 2, ui.width))?;
     }
     if found.ailments.iter().any(Ailment::is_trouble) {
         let newest = history.newest();
@@ -162,7 +162,7 @@ fn problems(
         if let Some(answers) = &found.answers {
             ui.line(paint(STRONG, "Helm will answer now:"))?;
             for (command, answer) in commands(answers) {
-                ui.line(wrapped(&format!("  {command:<10} {answer}"), 13, ui.width))?;
+                ui.line(hanging(&format!("  {command:<10} {answer}"), 13, ui.width))?;
             }
             ui.line("")?;
         }

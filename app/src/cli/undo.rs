@@ -5,7 +5,7 @@ use clap::Args;
 use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::output::{GOOD, LITERAL, STRONG, Ui, paint, wrapped};
+use crate::output::{GOOD, LITERAL, STRONG, Ui, hanging, paint, wrapped};
 use crate::rescue::{Rescuer, plan_undo, take_back};
 use crate::settings::{Connection, whoami};
 use crate::source::Source;
@@ -35,14 +35,15 @@ pub(super) async fn undo(source: &Source, args: &UndoArgs, rescuer: &Rescuer, ui
     let undoing = plan_undo(source, args.id.as_deref()).await?;
     let backup = undoing.backup.clone();
     let id = format!("{}/{}", source.namespace, backup.release);
-    ui.say(format!(
+    let head = format!(
         "{} fix {} ({}) of {id}: revision {} becomes {} again",
         paint(STRONG, "Undo"),
         backup.id,
         backup.action,
         backup.revision,
         backup.status
-    ))?;
+    );
+    ui.say(hanging(&head, 2, ui.width))?;
     let records = match backup.others.len() {
         0 => "restores the record byte for byte, label included".to_owned(),
         others => format!("restores {} records byte for byte, labels included", others + 1),
@@ -66,10 +67,10 @@ pub(super) async fn undo(source: &Source, args: &UndoArgs, rescuer: &Rescuer, ui
         backup.status,
         backup.id
     );
-    ui.line(wrapped(&restored, 2, ui.width))?;
+    ui.line(hanging(&restored, 2, ui.width))?;
     ui.line(format!(
         "  next     {}",
-        paint(LITERAL, format!("refloat status {} -n {}", backup.release, source.namespace))
+        paint(LITERAL, format!("refloat diagnose {} -n {}", backup.release, source.namespace))
     ))?;
     Ok(Exit::Ok)
 }

@@ -9,13 +9,27 @@ const NARROWEST: usize = 20;
 pub fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     let room = width.saturating_sub(indent).max(NARROWEST);
+    broken(text, room, room, indent)
+}
+
+/// The same for text that begins at the left edge, with blanks of its own if it does: only what follows is moved in.
+pub fn hanging(text: &str, indent: usize, width: Option<usize>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    let words = text.trim_start_matches(' ');
+    let lead = text.len() - words.len();
+    let room = |used: usize| width.saturating_sub(used).max(NARROWEST);
+    format!("{:lead$}{}", "", broken(words, room(lead), room(indent), indent))
+}
+
+/// Breaks text after `first` columns, and then after every `rest`.
+fn broken(text: &str, first: usize, rest: usize, indent: usize) -> String {
     let mut lines = vec![String::new()];
-    let mut used = 0;
+    let (mut used, mut room) = (0, first);
     for word in text.split(' ') {
         let wide = anstream::adapter::strip_str(word).to_string().chars().count();
         if used > 0 && used + 1 + wide > room {
             lines.push(String::new());
-            used = 0;
+            (used, room) = (0, rest);
         }
         let Some(line) = lines.last_mut() else { continue };
         if used > 0 {
@@ -45,6 +59,15 @@ mod tests {
             wrapped(&format!("{bold}no longer than this, größer"), 4, Some(24)),
             format!("{bold}no longer than this,\n    größer")
         );
+    }
+
+    #[test]
+    fn what_begins_at_the_edge_has_the_whole_first_line() {
+        let text = "no longer than this, größer auch nicht, nirgends";
+        assert_eq!(hanging(text, 4, Some(27)), "no longer than this, größer\n    auch nicht, nirgends");
+        assert_eq!(hanging("  - one two three four five six", 4, Some(26)), "  - one two three four\n    five six");
+        assert_eq!(hanging("  - one", 4, None), "  - one");
+        assert_eq!(hanging("DEEP       a  b", 11, Some(80)), "DEEP       a  b");
     }
 
     #[test]

@@ -153,7 +153,7 @@ const MISLABELLED: [Kind; 9] = [
         finds: &["label-payload-mismatch", "pending-upgrade"],
         fault: None,
         says: "revision 2 is labelled deployed but its payload says pending-upgrade",
-        next: "refloat fix pending-below",
+        next: "refloat diagnose pending-below",
     },
     Kind {
         release: "name-differs",

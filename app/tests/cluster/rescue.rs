@@ -35,7 +35,7 @@ fn a_killed_upgrade_is_found_unlocked_and_helm_goes_on() {
         let scan = found(&ns);
         assert_eq!(scan[0]["name"], "web");
         assert_eq!(scan[0]["findings"][0]["code"], "pending-upgrade");
-        assert_eq!(scan[0]["next"], format!("refloat fix web -n {} --with unlock", ns.name));
+        assert_eq!(scan[0]["next"], format!("refloat diagnose web -n {}", ns.name));
 
         let upgrade = ["upgrade", "web", &chart("tiny"), "--set", "data.version=3"].map(str::to_owned);
         let refused = ns.helm(major, &upgrade).unwrap().failed().unwrap();

@@ -49,16 +49,16 @@ fn named(trouble: Trouble) -> Option<(&'static str, &'static str)> {
     Some(match trouble {
         Trouble::None => return None,
         Trouble::LastWriteMissing | Trouble::KilledAmongObjects | Trouble::KilledWaitingForImage => {
-            ("pending-upgrade", "refloat fix")
+            ("pending-upgrade", "refloat diagnose")
         }
-        Trouble::KilledInHook => ("pending-install", "refloat fix"),
-        Trouble::RollbackKilled => ("pending-rollback", "refloat fix"),
-        Trouble::UpgradeFailed | Trouble::InstallFailed => ("failed", "refloat history"),
-        Trouble::UninstallBlocked | Trouble::UninstallHookFailed => ("uninstalling", "helm uninstall"),
+        Trouble::KilledInHook => ("pending-install", "refloat diagnose"),
+        Trouble::RollbackKilled => ("pending-rollback", "refloat diagnose"),
+        Trouble::UpgradeFailed | Trouble::InstallFailed => ("failed", "refloat diagnose"),
+        Trouble::UninstallBlocked | Trouble::UninstallHookFailed => ("uninstalling", "refloat diagnose"),
         Trouble::PayloadTruncated => ("undecodable", "refloat history"),
-        Trouble::LabelEdited => ("label-payload-mismatch", "refloat fix"),
-        Trouble::TwoDeployed => ("several-deployed", "refloat history"),
-        Trouble::NoneDeployed => ("none-deployed", "refloat history"),
+        Trouble::LabelEdited => ("label-payload-mismatch", "refloat diagnose"),
+        Trouble::TwoDeployed => ("several-deployed", "refloat diagnose"),
+        Trouble::NoneDeployed => ("none-deployed", "refloat diagnose"),
     })
 }
 

@@ -36,17 +36,17 @@ pub fn next_step(scene: &Scene<'_>, causes: &[Cause]) -> NextStep {
     if let Some(cause) = cause.filter(|cause| !cause.remedy.is_empty()) {
         return step(&cause.remedy, cause.command.clone());
     }
+    let plan = format!("refloat plan {name} -n {namespace}");
     match case.status() {
         Status::Deployed if cause.is_none() => step("nothing to do", String::new()),
         Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => {
-            let unlock = format!("refloat fix {name} -n {namespace} --with unlock");
-            step("let Helm go on: mark the revision failed, then upgrade again", unlock)
+            step("finish it, go back, or let Helm go on: see the ways out", plan)
         }
-        Status::Uninstalling => step("let Helm finish it", format!("helm uninstall {name} -n {namespace}")),
+        Status::Uninstalling => step("let the uninstall come to its end: see the ways out", plan),
         Status::Failed => {
             step("put right what it failed on, then upgrade again", format!("helm upgrade {name} CHART -n {namespace}"))
         }
-        _ => step("see the history", format!("refloat history {name} -n {namespace}")),
+        _ => step("see the ways out", plan),
     }
 }
 
@@ -70,8 +70,8 @@ fn wait(scene: &Scene<'_>, cause: Option<&Cause>) -> NextStep {
             NextStep { words: format!("wait {} and look again: Helm may still run", age(left)), command: look }
         }
         (None, None) => NextStep {
-            words: "find out whether the job or terminal that ran Helm still runs; if not, let Helm go on".to_owned(),
-            command: format!("refloat fix {} -n {} --with unlock", case.seen.id.name, case.seen.id.namespace),
+            words: "find out whether the job or terminal that ran Helm still runs; if not, see the ways out".to_owned(),
+            command: format!("refloat plan {} -n {}", case.seen.id.name, case.seen.id.namespace),
         },
     }
 }

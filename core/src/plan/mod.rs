@@ -111,7 +111,9 @@ fn rollback(case: &Case<'_>, operation: &Operation<'_>) -> Result<Work, Refusal>
     if newest.status() == Status::Uninstalling {
         first.push(finish::sealed(newest.opened.revision, &format!("rolled back to revision {good}")));
     }
-    first.push(RecordStep::Create { from: good, revision, edit: edit(Status::PendingRollback) });
+    // Helm dates it anew, too (Helm 4.3 `pkg/action/rollback.go:prepareRollback`).
+    let begun = InfoEdit { last_deployed: Some(case.seen.at), ..edit(Status::PendingRollback) };
+    first.push(RecordStep::Create { from: good, revision, edit: begun });
     let mut last = finish::superseded(case, revision);
     last.push(RecordStep::Edit { revision, edit: edit(Status::Deployed), seal: false });
     let hooks = |event: &str| -> Result<Vec<HookStep>, Refusal> {

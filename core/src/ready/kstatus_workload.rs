@@ -14,7 +14,10 @@ fn too_few(want: i64, counts: &[(i64, &str)]) -> Option<String> {
 }
 
 fn surplus(replicas: i64, want: i64) -> String {
-    format!("{} more pods than wanted, waiting for their end", replicas.saturating_sub(want))
+    match replicas.saturating_sub(want) {
+        1 => "1 pod more than wanted, waiting for its end".to_owned(),
+        more => format!("{more} pods more than wanted, waiting for their end"),
+    }
 }
 
 /// `core.go:deploymentConditions`.

@@ -83,6 +83,12 @@ pub struct Children<'a> {
     pub pods: Option<&'a [Value]>,
 }
 
+/// Takes a live Deployment and ReplicaSets that were read; gives the one of its present pod template, if there is one yet and the
+/// Deployment's selector can be read.
+pub fn replica_set_of<'a>(deployment: &Value, sets: &'a [Value]) -> Option<&'a Value> {
+    template::newest_replica_set(deployment, sets).ok().flatten()
+}
+
 /// Takes a live object, what was read of its children, and the server's time; gives what both Helms make of it.
 ///
 /// An object that isn't there is the caller's to tell: both Helms wait for it until their timeout.

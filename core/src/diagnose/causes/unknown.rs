@@ -7,6 +7,7 @@ use crate::diagnose::liveness::LivenessVerdict;
 use crate::diagnose::unknowns::unknowns;
 use crate::observe::{Read, known};
 use crate::record::Status;
+use crate::report::counted;
 
 /// Takes what the rules found; gives that nothing is known, where the release isn't well and nothing was found.
 pub fn left_over(scene: &Scene<'_>, found: &[Cause]) -> Option<Cause> {
@@ -24,7 +25,7 @@ pub fn left_over(scene: &Scene<'_>, found: &[Cause]) -> Option<Cause> {
     }
     cause.evidence.push(looked_at(scene.case));
     if let count @ 1.. = unknowns(scene.case).len() {
-        cause.evidence.push(format!("{count} things could not be seen, which may hide it"));
+        cause.evidence.push(format!("{} could not be seen, which may hide it", counted(count, "thing")));
     }
     let (name, namespace) = (&scene.case.seen.id.name, &scene.case.seen.id.namespace);
     cause.command = format!("kubectl get events -n {namespace} --sort-by=.lastTimestamp");
@@ -60,20 +61,19 @@ fn summary(scene: &Scene<'_>) -> String {
 
 fn looked_at(case: &Case<'_>) -> String {
     let namespace = &case.seen.id.namespace;
-    let mut parts =
-        vec![format!("{} records", case.seen.history.records().len()), format!("{} objects", case.objects.len())];
+    let mut parts = vec![counted(case.seen.history.records().len(), "record"), counted(case.objects.len(), "object")];
     if !case.pods().is_empty() {
-        parts.push(format!("{} pods", case.pods().len()));
+        parts.push(counted(case.pods().len(), "pod"));
     }
     let lists = [
-        (known::events(), namespace.as_str(), "events"),
-        (known::quotas(), namespace.as_str(), "quotas"),
-        (known::mutating_webhooks(), "", "mutating webhooks"),
-        (known::validating_webhooks(), "", "validating webhooks"),
+        (known::events(), namespace.as_str(), "event"),
+        (known::quotas(), namespace.as_str(), "quota"),
+        (known::mutating_webhooks(), "", "mutating webhook"),
+        (known::validating_webhooks(), "", "validating webhook"),
     ];
-    for (kind, place, words) in lists {
+    for (kind, place, word) in lists {
         if let Some(items) = case.list(&Read::list(&kind, place, "")) {
-            parts.push(format!("{} {words}", items.len()));
+            parts.push(counted(items.len(), word));
         }
     }
     format!("looked at: {}", parts.join(", "))

@@ -87,7 +87,7 @@ fn silent_calls<'a>(case: &Case<'a>, operation: &Operation<'a>) -> Vec<(&'a str,
             let undone =
                 |object: &&Object<'a>| object.new.is_some() && object.differs() && object.is_done() != Some(true);
             let new: Vec<&Object<'a>> = case.objects.iter().filter(|object| object.new.is_some()).collect();
-            let next = new.iter().position(|object| undone(object)).unwrap_or(new.len());
+            let next = new.iter().position(undone).unwrap_or(new.len());
             let last = new.iter().take(next).rposition(|object| object.touched).map_or(0, |last| last + 1);
             new.iter().take(next + 1).skip(last).filter_map(|object| of(object)).collect()
         }

@@ -11,6 +11,7 @@ use super::{Effect, EffectKind, RecordStep, Refusal, Way, Work, work};
 use crate::diagnose::{Case, Cause, Liveness, LivenessVerdict, Operation, Phase, depth, last_good, owner};
 use crate::observe::{Live, OperationKind};
 use crate::record::Status;
+use crate::report::counted;
 
 /// The version of the JSON. It only grows within a version.
 pub const PLAN_VERSION: &str = "refloat.dev/plan/v1";
@@ -268,10 +269,11 @@ pub fn steps(work: &Work) -> Vec<String> {
     let mut found: Vec<String> = work.first.iter().map(record).collect();
     found.extend(work.before.iter().map(hook));
     if !work.apply.is_empty() {
-        found.push(format!("apply {} objects as Helm would", work.apply.len()));
+        found.push(format!("apply {} as Helm would", counted(work.apply.len(), "object")));
     }
     if !work.remove.is_empty() {
-        found.push(format!("delete {} objects that are not to be there", work.remove.len()));
+        let those = if work.remove.len() == 1 { "is" } else { "are" };
+        found.push(format!("delete {} that {those} not to be there", counted(work.remove.len(), "object")));
     }
     if work.wait && !(work.apply.is_empty() && work.remove.is_empty()) {
         found.push("wait until they are ready or gone".to_owned());

@@ -1,5 +1,8 @@
 //! A cluster in memory, for the demo and for tests of what stands above: resource versions, conflicts and backups behave as
-//! on the API server.
+//! on the API server. Objects are in `objects`, and how far a rollout comes without a controller is in `rollout`.
+
+mod objects;
+mod rollout;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +13,8 @@ use refloat_core::observe::{Answer, Read};
 use refloat_core::record::{Damage, Driver, Guard, Head, RecordId, RecordMeta, StoredRecord};
 use refloat_core::rescue::Backup;
 use serde_json::Value;
+
+use objects::{Objects, Write};
 
 use super::{BackupEntry, Backups, ClusterError, ReadObjects, ReadRecords, RecordQuery, WriteObjects, WriteRecords};
 
@@ -23,7 +28,7 @@ pub struct MemoryCluster {
 #[derive(Default)]
 struct State {
     records: Vec<StoredRecord>,
-    answers: BTreeMap<String, Answer>,
+    objects: Objects,
     backups: Vec<(String, Backup, Option<Timestamp>)>,
     writes: u64,
 }
@@ -38,7 +43,12 @@ impl MemoryCluster {
     #[must_use]
     pub fn with_answers(self, answers: BTreeMap<String, Answer>) -> Self {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Self { state: Mutex::new(State { answers, ..state }), ..self }
+        Self { state: Mutex::new(State { objects: Objects::new(answers), ..state }), ..self }
+    }
+
+    /// Every answer as it is now, by its read's path.
+    pub fn answers(&self) -> Result<BTreeMap<String, Answer>, ClusterError> {
+        self.with(|state| state.objects.answers().clone())
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, ClusterError> {
@@ -80,15 +90,7 @@ impl ReadRecords for MemoryCluster {
 #[async_trait]
 impl ReadObjects for MemoryCluster {
     async fn answer(&self, read: &Read) -> Result<Answer, ClusterError> {
-        let unread = || Answer::Failed("it isn't in the bundle".to_owned());
-        self.with(|state| {
-            let missing = || match read {
-                // What was made here since is all there is of its kind.
-                Read::Object { kind, .. } if kind.group == "coordination.k8s.io" => Answer::Absent,
-                _ => unread(),
-            };
-            state.answers.get(&read.to_string()).cloned().unwrap_or_else(missing)
-        })
+        self.with(|state| state.objects.answer(read))
     }
 }
 
@@ -99,69 +101,19 @@ impl WriteObjects for MemoryCluster {
     }
 
     async fn create(&self, read: &Read, object: &Value) -> Result<Value, ClusterError> {
-        self.with(|state| match state.answers.get(&read.to_string()) {
-            Some(Answer::Found(_)) => Err(ClusterError::Conflict(read.words())),
-            _ => Ok(state.put(read, object)),
-        })?
+        self.with(|state| state.objects.write(read, object, Write::Create, self.now))?
     }
 
     async fn replace_object(&self, read: &Read, object: &Value) -> Result<Value, ClusterError> {
-        self.with(|state| match state.answers.get(&read.to_string()) {
-            Some(Answer::Found(stored)) if version(stored) == version(object) => Ok(state.put(read, object)),
-            Some(Answer::Found(_)) => Err(ClusterError::Conflict(read.words())),
-            _ => Err(ClusterError::Missing(read.words())),
-        })?
+        self.with(|state| state.objects.write(read, object, Write::Replace, self.now))?
     }
 
     async fn apply(&self, read: &Read, object: &Value) -> Result<Value, ClusterError> {
-        self.with(|state| {
-            let mut merged = match state.answers.get(&read.to_string()) {
-                Some(Answer::Found(stored)) => stored.clone(),
-                _ => Value::Object(serde_json::Map::new()),
-            };
-            overlay(&mut merged, object);
-            state.put(read, &merged)
-        })
+        self.with(|state| state.objects.write(read, object, Write::Apply, self.now))?
     }
 
     async fn delete_object(&self, read: &Read, guard: &Guard) -> Result<(), ClusterError> {
-        self.with(|state| match state.answers.get(&read.to_string()) {
-            Some(Answer::Found(stored)) if version(stored) == Some(&guard.version) => {
-                state.answers.insert(read.to_string(), Answer::Absent);
-                Ok(())
-            }
-            Some(Answer::Found(_)) => Err(ClusterError::Conflict(read.words())),
-            _ => Err(ClusterError::Missing(read.words())),
-        })?
-    }
-}
-
-fn version(object: &Value) -> Option<&str> {
-    object.pointer("/metadata/resourceVersion").and_then(Value::as_str)
-}
-
-/// Sets every field of one object in another.
-fn overlay(under: &mut Value, over: &Value) {
-    match (under, over) {
-        (Value::Object(under), Value::Object(over)) => {
-            for (key, value) in over {
-                overlay(under.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (under, over) => *under = over.clone(),
-    }
-}
-
-impl State {
-    fn put(&mut self, read: &Read, object: &Value) -> Value {
-        self.writes += 1;
-        let mut stored = object.clone();
-        if let Some(metadata) = stored.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.insert("resourceVersion".into(), format!("w{}", self.writes).into());
-            metadata.entry("uid").or_insert_with(|| format!("u{}", self.writes).into());
-        }
-        self.answers.insert(read.to_string(), Answer::Found(stored.clone()));
-        stored
+        self.with(|state| state.objects.delete(read, guard))?
     }
 }
 
