@@ -209,7 +209,7 @@ const MISLABELLED: [Kind; 9] = [
         finds: &["several-deployed"],
         fault: None,
         says: "revisions 1 and 2 are labelled deployed; only one can be",
-        next: "refloat history",
+        next: "refloat diagnose",
     },
 ];
 
