@@ -162,7 +162,7 @@ fn lean(kind: &str, mut list: Value) -> Value {
 impl ReadObjects for Reading {
     async fn answer(&self, read: &Read) -> Result<Answer, ClusterError> {
         let known = |answers: &BTreeMap<String, Answer>| answers.get(&read.to_string()).cloned();
-        if let Some(answer) = known(&*self.answers.lock().unwrap_or_else(PoisonError::into_inner)) {
+        if let Some(answer) = known(&self.answers.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(answer);
         }
         let answer = match (read, self.source.objects().answer(read).await?) {
