@@ -128,7 +128,7 @@ mod tests {
 
     fn owned(name: &str, uid: &str, owner: &str) -> Value {
         let owners = json!([{"uid": owner, "controller": true, "kind": "Deployment", "name": "web"}]);
-        json!({"name": name, "uid": uid, "generation": 1, "labels": {"app": "web"}, "ownerReferences": owners})
+        json!({"name": name, "namespace": "shop", "uid": uid, "generation": 1, "labels": {"app": "web"}, "ownerReferences": owners})
     }
 
     fn set(name: &str, image: &str, ready: u64) -> Value {

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::words::{cause, shown};
 use super::{Cause, Confidence, Scene, depth};
-use crate::compare::Side;
-use crate::diagnose::case::{list, text, time};
+use crate::compare::{Evidence, Side, Speaks};
+use crate::diagnose::case::{Object, list, text, time};
 use crate::diagnose::liveness::{DEFAULT_TIMEOUT, LivenessVerdict};
 use crate::diagnose::operation::other_pending;
 use crate::observe::{OperationKind, children_lists};
@@ -17,6 +17,10 @@ use crate::report::{age, one_line};
 
 /// Within which a person can't answer a failure with a rollback.
 const AT_ONCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
+
+/// What may lie between the time that Helm notes down as its beginning and its record's creation, the clock of its machine and
+/// of the server being right.
+const NOT_AT_ONCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(3);
 
 /// Gives signs of two Helms.
 pub fn rule(scene: &Scene<'_>) -> Vec<Cause> {
@@ -143,16 +147,14 @@ fn foreign_content(scene: &Scene<'_>) -> Option<Cause> {
     let newest = scene.case.newest.filter(|_| scene.case.status() == Status::Deployed)?;
     let created = newest.meta.created?;
     let began = newest.release.info.last_deployed.as_ref()?.at;
-    if created.duration_since(began) < jiff::SignedDuration::from_secs(1) {
+    if created.duration_since(began) < NOT_AT_ONCE {
         return None;
     }
-    let otherwise = |object: &&crate::diagnose::case::Object<'_>| {
-        let Some(live) = object.live.found() else { return false };
-        let last = list(live, "/metadata/managedFields")
-            .filter(|entry| entry.get("subresource").is_none())
-            .max_by_key(|entry| time(entry, "/time"));
-        let by_helm = last.is_some_and(|entry| text(entry, "/manager").to_lowercase().contains("helm"));
-        object.standing.side == Side::Drifted && by_helm && object.written.is_some_and(|written| written >= created)
+    let otherwise = |object: &&Object<'_>| {
+        let written = object.written.filter(|written| *written >= created);
+        object.standing.side == Side::Drifted
+            && written.is_some_and(|written| object.live.found().is_some_and(|live| !touched_since(live, written)))
+            && object.standing.paths.iter().any(is_content)
     };
     let object = scene.case.objects.iter().find(otherwise)?;
     let revision = newest.opened.revision;
@@ -166,6 +168,22 @@ fn foreign_content(scene: &Scene<'_>) -> Option<Cause> {
     cause.evidence.push(format!("by its payload the operation began {ahead} before its record was created"));
     cause.remedy = "find out which values are meant, and upgrade with them; only one Helm at a time".to_owned();
     Some(cause)
+}
+
+/// Whether somebody other than Helm wrote an object at that time or later, its status aside.
+fn touched_since(live: &Value, written: Timestamp) -> bool {
+    list(live, "/metadata/managedFields").any(|entry| {
+        text(entry, "/subresource") != "status"
+            && !text(entry, "/manager").to_lowercase().contains("helm")
+            && time(entry, "/time").is_some_and(|at| at >= written)
+    })
+}
+
+/// Whether a path that is otherwise than the manifest tells of other content: what pods are made from, webhooks change under
+/// the name of whoever writes.
+fn is_content(evidence: &Evidence) -> bool {
+    let pods = ["spec.template", "spec.jobTemplate", "spec.containers", "metadata."];
+    evidence.sides == Speaks::Neither && !pods.iter().any(|start| evidence.path.starts_with(start))
 }
 
 /// Helm's words when another one was faster (Helm 3.22 and 4.3 `pkg/storage/driver/driver.go:ErrReleaseExists`).

@@ -150,12 +150,12 @@ const RULES: &[Rule] = &[
     hook_failed::rule,
     hook_running::rule,
     hook_refused::rule,
-    wait_timeout::rule,
 ];
 
 /// Takes a scene; gives every cause found, the most telling first, each code and summary once.
 pub fn causes(scene: &Scene<'_>) -> Vec<Cause> {
     let mut found: Vec<Cause> = RULES.iter().flat_map(|rule| rule(scene)).collect();
+    found.extend(wait_timeout::left_over(scene, &found));
     // Ahead of what will happen next, with which it shares its place.
     let killed = killed::left_over(scene, &found);
     found.splice(0..0, killed);

@@ -86,6 +86,11 @@ fn refused<'a>(
     Some((text(failed, "/message"), event_line(scene, failed), confidence))
 }
 
+/// Whether the workload's pods are refused, whatever for.
+pub(super) fn is_refused(scene: &Scene<'_>, workload: &Workload<'_>) -> bool {
+    refused(scene, workload, |_| true).is_some()
+}
+
 /// Whether there are fewer pods than there are to be, as far as the counts tell.
 fn lacks_pods(workload: &Workload<'_>) -> bool {
     let count = |object: &Value, pointer: &str| number(object, pointer);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::refusal::is_refused;
 use super::said::{ago, event_line, lines, within};
 use super::workload::{Workload, containers, describe_pod, explained, is_well, pod_events, pod_words, workloads};
 use super::{Cause, Confidence, Scene};
@@ -26,7 +27,7 @@ pub(super) fn of(scene: &Scene<'_>, workload: &Workload<'_>) -> Option<Cause> {
         Pace::Complete => scene.case.seen.at.duration_since(moved) <= progress.patience,
         Pace::Stuck | Pace::Unknown => false,
     };
-    if !moves || explained(scene, workload).is_some() {
+    if !moves || is_refused(scene, workload) || explained(scene, workload).is_some() {
         return None;
     }
     let pod = workload.unready().next();

@@ -2,38 +2,20 @@
 
 use super::refusal::{description, helm_line};
 use super::said::{event_line, lines, typed};
-use super::workload::{again, explained, pod_events, workloads};
+use super::workload::{again, pod_events, workloads};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::text;
 use crate::diagnose::operation::Phase;
 
-/// Gives a failed wait that no other rule explains.
-pub fn rule(scene: &Scene<'_>) -> Vec<Cause> {
-    of(scene).into_iter().collect()
-}
-
-/// How both Helms end a wait (Helm 3.22 `pkg/kube/wait.go`, Helm 4.3 `pkg/kube/statuswait.go`).
-fn is_timeout(told: &str) -> bool {
-    let told = told.to_lowercase();
-    let words = ["timed out waiting", "deadline exceeded", "not ready. status", "rate limiter", "would exceed context"];
-    words.iter().any(|words| told.contains(words))
-}
-
-fn of(scene: &Scene<'_>) -> Option<Cause> {
-    description(scene).filter(|told| is_timeout(told))?;
-    let in_hooks = matches!(scene.operation.phase, Phase::PreHooks | Phase::PostHooks);
-    let all = workloads(scene);
-    let more_precise = all.iter().filter(|workload| !workload.aside).any(|workload| {
-        workload.hook.is_some() && in_hooks
-            || explained(scene, workload).is_some()
-            || super::slow_rollout::of(scene, workload).is_some_and(|cause| cause.confidence > Confidence::Possible)
-    });
-    if more_precise
-        || !super::pvc_pending::rule(scene).is_empty()
-        || in_hooks && !super::hook_failed::rule(scene).is_empty()
-    {
+/// Takes what the other rules found; adds that Helm gave up waiting, where nothing tells why.
+pub fn left_over(scene: &Scene<'_>, found: &[Cause]) -> Option<Cause> {
+    let explains = |cause: &Cause| cause.depth != depth::ASIDE && cause.confidence >= Confidence::Likely;
+    let told = description(scene).filter(|told| is_timeout(told));
+    if told.is_none() || found.iter().any(explains) {
         return None;
     }
+    let in_hooks = matches!(scene.operation.phase, Phase::PreHooks | Phase::PostHooks);
+    let all = workloads(scene);
     let unready: Vec<_> =
         scene.case.objects.iter().filter(|object| object.new.is_some() && object.is_ready() == Some(false)).collect();
     let state =
@@ -67,4 +49,14 @@ fn of(scene: &Scene<'_>) -> Option<Cause> {
         remedy,
         depth: depth::CONSEQUENCE,
     })
+}
+
+/// How both Helms end a wait (Helm 3.22 `pkg/kube/wait.go`, Helm 4.3 `pkg/kube/statuswait.go`). A call of a webhook, and one
+/// that the API server gives up, may time out as well, while Helm applies.
+fn is_timeout(told: &str) -> bool {
+    let told = told.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| told.contains(words));
+    let of_a_call = says(&["failed calling webhook", "request did not complete"]);
+    says(&["timed out waiting", "not ready. status", "rate limiter", "would exceed context"])
+        || told.contains("deadline exceeded") && !of_a_call
 }

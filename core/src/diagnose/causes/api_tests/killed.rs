@@ -113,7 +113,7 @@ fn what_nothing_explains_is_said_to_be_unknown() {
     let cause = Stage::failed("the moon was full").says("unknown");
     assert!(cause.evidence.iter().any(|line| line == "the moon was full"), "{:?}", cause.evidence);
     assert!(
-        cause.evidence.iter().any(|line| line.starts_with("looked at: 2 records, 1 objects")),
+        cause.evidence.iter().any(|line| line.starts_with("looked at: 2 records, 1 object,")),
         "{:?}",
         cause.evidence
     );

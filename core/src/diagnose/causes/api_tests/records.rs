@@ -79,6 +79,13 @@ fn a_record_with_another_ones_objects_is_found() {
     assert_eq!(stage(5, other.clone()).codes(), ["concurrent-operations"]);
     assert!(stage(0, other.clone()).codes().is_empty());
     assert!(stage(5, live(config_map("a", "2"))).codes().is_empty());
+    // A scale by hand, in the same second or later.
+    for seconds in [7190, 60] {
+        let mut scaled = other.clone();
+        let by_hand = json!({"manager": "kubectl", "operation": "Update", "subresource": "scale", "time": ago(seconds).to_string()});
+        scaled["metadata"]["managedFields"].as_array_mut().unwrap().push(by_hand);
+        assert!(stage(5, scaled).codes().is_empty());
+    }
     // Somebody else's change.
     other["metadata"]["managedFields"][0] =
         json!({"manager": "kubectl-edit", "operation": "Update", "time": ago(60).to_string()});

@@ -54,6 +54,13 @@ fn a_refused_pod_is_told_by_its_event() {
 }
 
 #[test]
+fn pods_that_a_webhook_refuses_arent_slow() {
+    let denied = "Error creating: admission webhook \"policy.example\" denied the request: no";
+    let world = lacking(|set| vec![event(set, "FailedCreate", denied, 1)]);
+    assert!(!world.codes().contains(&"slow-rollout"), "{:?}", world.codes());
+}
+
+#[test]
 fn the_quota_is_shown_as_it_stands() {
     let quota = json!({"kind": "ResourceQuota", "metadata": {"name": "team", "namespace": "shop"},
         "status": {"hard": {"pods": "5", "limits.cpu": "4"}, "used": {"pods": "4", "limits.cpu": "3"}}});

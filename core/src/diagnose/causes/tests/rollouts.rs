@@ -76,6 +76,9 @@ fn a_timeout_is_told_by_both_helms_words_and_only_where_nothing_is_more_precise(
     let other =
         World::failed("cannot patch \"web\" with kind Deployment").object(old.clone(), new.clone()).with(rollout());
     assert!(!other.codes().contains(&"wait-timeout"));
+    let webhook = "cannot patch \"web\" with kind Deployment: Internal error occurred: failed calling webhook \"a\": failed to call webhook: Post \"https://a/\": context deadline exceeded";
+    let called = World::failed(webhook).object(old.clone(), new.clone()).with(rollout());
+    assert!(!called.codes().contains(&"wait-timeout"), "{:?}", called.codes());
     let mut ready = rollout();
     ready[0]["status"] = json!({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
         "conditions": [{"type": "Available", "status": "True"}, {"type": "Progressing", "status": "True"}]});
