@@ -3,6 +3,8 @@
 //! Data flows one way: [`settings`] → [`source`] ([`cluster`], [`pasted`]) → [`look`] and [`rescue`] → [`cli`] ([`output`]).
 
 mod backup_file;
+mod bundle_file;
+mod capture;
 pub mod cli;
 pub mod cluster;
 pub mod error;

@@ -17,6 +17,9 @@ pub struct Connection {
     /// Namespace of the release [default: the context's]
     #[arg(short, long, global = true, env = "HELM_NAMESPACE", hide_env = true, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
+    /// Read this bundle, which refloat bundle saved, in place of a cluster; - for stdin
+    #[arg(long, global = true, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
     /// Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

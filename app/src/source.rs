@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use refloat_core::bundle::{Bundle, Server};
 use refloat_core::inventory::{History, Inventory, ReleaseId};
 use refloat_core::record::{Driver, RecordMeta};
+use refloat_core::report::one_line;
 
+use crate::bundle_file;
 use crate::cluster::{
-    Backups, ClusterError, Http, KubeBackups, KubeRecords, ReadObjects, ReadRecords, RecordQuery, SqlRecords,
-    WriteObjects, WriteRecords, connect, namespaces,
+    Backups, ClusterError, Http, KubeBackups, KubeRecords, MemoryCluster, ReadObjects, ReadRecords, RecordQuery,
+    SqlRecords, WriteObjects, WriteRecords, connect, namespaces,
 };
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -28,8 +32,17 @@ pub struct Source {
     objects: Arc<dyn WriteObjects>,
     /// The API server, if there is one.
     http: Option<Http>,
+    /// The bundle that all this comes from, if it comes from one.
+    bundle: Option<Origin>,
     /// The namespace of commands that name none.
     pub namespace: String,
+}
+
+/// What is known of a bundle beside what it holds.
+#[derive(Debug, Clone)]
+struct Origin {
+    taken_at: Timestamp,
+    server: Server,
 }
 
 /// Records found, and what to tell about how.
@@ -54,6 +67,9 @@ struct Readable {
 impl Source {
     /// Takes the flags; gives the source, having asked nothing yet but a database's greeting.
     pub async fn open(connection: &Connection) -> Result<Self, Failure> {
+        if let Some(path) = &connection.bundle {
+            return Ok(Self::bundle(bundle_file::read(path)?, connection.namespace.as_deref()));
+        }
         let driver = connection.driver()?;
         let http = connect(&connection.options()).await?;
         let mut records: Vec<Arc<dyn WriteRecords>> = Vec::new();
@@ -88,14 +104,40 @@ impl Source {
             backups: Arc::new(KubeBackups::new(http.clone())),
             objects: Arc::new(http.clone()),
             http: Some(http),
+            bundle: None,
             namespace,
         })
+    }
+
+    /// A source over a bundle. Without a namespace it is that of the bundle's records.
+    fn bundle(bundle: Bundle, namespace: Option<&str>) -> Self {
+        let own = bundle.records.first().map(|record| record.meta.id.namespace.clone());
+        let namespace = namespace.filter(|n| !n.is_empty()).map(str::to_owned).or(own);
+        let cluster = MemoryCluster::new(bundle.driver, bundle.records, bundle.taken_at).with_answers(bundle.answers);
+        let origin = Origin { taken_at: bundle.taken_at, server: bundle.server };
+        let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+        Self { bundle: Some(origin), ..Self::memory(Arc::new(cluster), &namespace) }
     }
 
     /// A source over one cluster held in memory.
     pub fn memory<C: WriteRecords + Backups + WriteObjects + 'static>(cluster: Arc<C>, namespace: &str) -> Self {
         let records: Vec<Arc<dyn WriteRecords>> = vec![cluster.clone()];
-        Self { records, backups: cluster.clone(), objects: cluster, http: None, namespace: namespace.to_owned() }
+        let namespace = namespace.to_owned();
+        Self { records, backups: cluster.clone(), objects: cluster, http: None, bundle: None, namespace }
+    }
+
+    /// Whether this is a bundle.
+    pub fn is_bundle(&self) -> bool {
+        self.bundle.is_some()
+    }
+
+    /// What is known of the API server.
+    pub async fn server(&self) -> Server {
+        match (&self.bundle, &self.http) {
+            (Some(origin), _) => origin.server.clone(),
+            (None, Some(http)) => Server { kubernetes: http.version().await },
+            (None, None) => Server::default(),
+        }
     }
 
     /// The objects of the cluster, for reading.
@@ -111,6 +153,17 @@ impl Source {
     /// Lists what the query asks for with the first driver that has any of it. What a driver may not tell is unknown, not absent:
     /// without any records found, Helm's own default driver must have been readable.
     pub async fn gather(&self, query: &RecordQuery) -> Result<Gathered, Failure> {
+        let mut gathered = self.found(query).await?;
+        if let Some(origin) = &self.bundle {
+            let version =
+                origin.server.kubernetes.as_ref().map(|version| format!(" of Kubernetes {}", one_line(version)));
+            let taken_at = origin.taken_at.strftime("%Y-%m-%dT%H:%M:%SZ");
+            gathered.notes.push(format!("as of {taken_at}, from a bundle{}", version.unwrap_or_default()));
+        }
+        Ok(gathered)
+    }
+
+    async fn found(&self, query: &RecordQuery) -> Result<Gathered, Failure> {
         let mut first = None;
         let mut denied = Vec::new();
         for records in &self.records {

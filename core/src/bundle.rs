@@ -1,14 +1,17 @@
 //! Bundles: what was read of a cluster, saved to a file, so that it can be looked at again elsewhere.
 //!
-//! Takes and gives JSON text. Records are kept as served, payloads in full: a bundle holds the values of its releases and is
-//! to be kept like a Secret. Reads and writes no file itself.
+//! Takes and gives JSON text, or gzip of it. Records are kept as served, payloads in full: unless [`crate::redact`] has been
+//! at it, a bundle holds the values of its releases and is to be kept like a Secret. Reads and writes no file itself.
 //!
 //! The format only grows within a version: a reader ignores fields it doesn't know, and a field that is missing has the
 //! value its documentation names. A change that would mislead an older reader gets a new version, which older readers
 //! refuse.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 
+use flate2::bufread::MultiGzDecoder;
+use flate2::{Compression, GzBuilder};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -20,6 +23,12 @@ use crate::record::{Driver, StoredRecord};
 pub const BUNDLE_VERSION: &str = "refloat.dev/v1";
 /// What the file says it is.
 pub const BUNDLE_KIND: &str = "Bundle";
+
+/// How many bytes of JSON a bundle may have: a hundred records as large as Kubernetes stores, and room for the answers.
+pub const MAX_BUNDLE: usize = 256 << 20;
+
+/// What gzip begins with.
+const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// What was read of a cluster at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +83,12 @@ pub enum BundleError {
     /// No JSON object.
     #[error("the file is no JSON object")]
     NotJson,
+    /// Gzip that ends early or is corrupt.
+    #[error("the file is gzip, and corrupt or cut off")]
+    Corrupt,
+    /// More than any bundle takes.
+    #[error("the file holds more than {} MiB", MAX_BUNDLE >> 20)]
+    TooLarge,
     /// Something else than a bundle.
     #[error("the file is {}, not a {BUNDLE_KIND}", .kind.as_ref().map_or_else(|| "of no kind".to_owned(), |kind| format!("a {kind}")))]
     WrongKind {
@@ -120,6 +135,23 @@ impl Bundle {
         Self { api_version, kind, taken_at, server, driver, records, answers: BTreeMap::new(), redaction: None }
     }
 
+    /// Takes a file, packed or not; gives the bundle in it.
+    pub fn from_bytes(file: &[u8]) -> Result<Self, BundleError> {
+        let unpacked = if file.starts_with(GZIP) { Some(unpacked(file)?) } else { None };
+        let json = unpacked.as_deref().unwrap_or(file);
+        if json.len() > MAX_BUNDLE {
+            return Err(BundleError::TooLarge);
+        }
+        Self::parse(str::from_utf8(json).map_err(|_| BundleError::NotJson)?)
+    }
+
+    /// Gives the file, packed.
+    pub fn to_gzip(&self) -> Result<Vec<u8>, BundleError> {
+        let mut gzip = GzBuilder::new().write(Vec::new(), Compression::default());
+        let packed = gzip.write_all(self.to_json()?.as_bytes()).and_then(|()| gzip.finish());
+        packed.map_err(|_| BundleError::Unwritable)
+    }
+
     /// Takes a file's text; gives the bundle in it.
     pub fn parse(text: &str) -> Result<Self, BundleError> {
         // Serde would take a list for an object, field by field.
@@ -140,6 +172,14 @@ impl Bundle {
     pub fn to_json(&self) -> Result<String, BundleError> {
         serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(|_| BundleError::Unwritable)
     }
+}
+
+fn unpacked(gzip: &[u8]) -> Result<Vec<u8>, BundleError> {
+    let mut json = Vec::new();
+    // One byte more than allowed tells too much from just enough.
+    let most = u64::try_from(MAX_BUNDLE).unwrap_or(u64::MAX).saturating_add(1);
+    MultiGzDecoder::new(gzip).take(most).read_to_end(&mut json).map_err(|_| BundleError::Corrupt)?;
+    Ok(json)
 }
 
 /// Serde's own words name fields, but for a value of the wrong type they quote it, and values may be secret.
@@ -233,6 +273,19 @@ mod tests {
     fn the_format_stays_as_it_is() {
         assert_eq!(golden().to_json().unwrap(), GOLDEN);
         assert_eq!(Bundle::parse(GOLDEN), Ok(golden()));
+    }
+
+    #[test]
+    fn packed_ones_are_the_same() {
+        let packed = golden().to_gzip().unwrap();
+        assert!(packed.len() < GOLDEN.len());
+        assert_eq!(Bundle::from_bytes(&packed), Ok(golden()));
+        assert_eq!(Bundle::from_bytes(GOLDEN.as_bytes()), Ok(golden()));
+        assert_eq!(Bundle::from_bytes(&packed[..packed.len() - 9]), Err(BundleError::Corrupt));
+        assert_eq!(Bundle::from_bytes(b"\xff\xfe{"), Err(BundleError::NotJson));
+        let mut bomb = GzBuilder::new().write(Vec::new(), Compression::fast());
+        bomb.write_all(&vec![b' '; MAX_BUNDLE + 1]).unwrap();
+        assert_eq!(Bundle::from_bytes(&bomb.finish().unwrap()), Err(BundleError::TooLarge));
     }
 
     #[test]

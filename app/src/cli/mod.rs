@@ -1,5 +1,6 @@
 //! The command line: what may be typed. One file per command; each turns its flags into calls and the answer into words.
 
+mod bundle;
 mod demo;
 mod diagnose;
 mod diagnose_files;
@@ -16,7 +17,8 @@ mod undo;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use refloat_core::inventory::ReleaseId;
 
 use crate::error::Failure;
@@ -48,6 +50,7 @@ Examples:
   refloat fix cart -n shop                 take the recommended one; asks first
   refloat undo -n shop                     take that back
   refloat list -A --pending                like helm list, faster
+  refloat bundle cart -n shop -o FILE      save all that is read of it, secrets redacted
   refloat demo                             see it all without a cluster"
 )]
 pub struct Cli {
@@ -94,14 +97,16 @@ Examples:
     Get(get::GetCommand),
     /// Show what a revision changed against the deployed one, object by object
     Diff(diff::DiffArgs),
+    /// Save all that is read of a release, secrets redacted, to be looked at elsewhere with --bundle
+    Bundle(bundle::BundleArgs),
     /// Tell the whole story on an embedded incident; needs no cluster
     Demo(demo::DemoArgs),
 }
 
 /// Parses the process's arguments, runs the command and gives its exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (cli, offline) = match parsed() {
+        Ok(parsed) => parsed,
         Err(error) => {
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
             // A closed pipe is the reader's choice.
@@ -110,6 +115,10 @@ pub fn main() -> ExitCode {
         }
     };
     let mut ui = Ui::stdio(cli.quiet);
+    if let Err(failure) = offline {
+        ui.failure(&failure);
+        return failure.exit.into();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -129,6 +138,47 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What was typed, and whether it goes together.
+fn parsed() -> Result<(Cli, Result<(), Failure>), clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    let offline = if cli.connection.bundle.is_some() { offline(&mut cli, &matches) } else { Ok(()) };
+    Ok((cli, offline))
+}
+
+/// With a bundle no cluster is asked: flags that name one make no sense, and what the environment says of one has no part.
+fn offline(cli: &mut Cli, matches: &ArgMatches) -> Result<(), Failure> {
+    let writes = match &cli.command {
+        Some(Command::Fix(_)) => Some("fix"),
+        Some(Command::Undo(_)) => Some("undo"),
+        Some(Command::Demo(_)) => Some("demo"),
+        _ => None,
+    };
+    if let Some(writes) = writes {
+        return Err(Failure::usage(format!(
+            "refloat {writes} doesn't work on a bundle, which is only there to be read"
+        ))
+        .hint("leave --bundle out to work on the cluster itself"));
+    }
+    let innermost = std::iter::successors(Some(matches), |matches| Some(matches.subcommand()?.1)).last();
+    // Not every command has every flag, and to ask for one that isn't there is an error.
+    let source = |id: &str| innermost.filter(|matches| matches.try_contains_id(id).is_ok())?.value_source(id);
+    let flags = ["kubeconfig", "context", "as_user", "as_groups", "driver", "sql_connection", "from"];
+    if let Some(flag) = flags.into_iter().find(|flag| source(flag) == Some(ValueSource::CommandLine)) {
+        let flag = match flag {
+            "as_user" => "as".to_owned(),
+            "as_groups" => "as-group".to_owned(),
+            flag => flag.replace('_', "-"),
+        };
+        return Err(Failure::usage(format!("--bundle and --{flag} can't be used together"))
+            .hint("a bundle takes the place of the cluster"));
+    }
+    if source("namespace") == Some(ValueSource::EnvVariable) {
+        cli.connection.namespace = None;
+    }
+    Ok(())
+}
+
 async fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
     let connection = &cli.connection;
     match cli.command {
@@ -143,6 +193,7 @@ async fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
         Some(Command::Plan(args)) => plan::run(&args, connection, ui).await,
         Some(Command::Fix(args)) => fix::run(&args, connection, ui).await,
         Some(Command::Undo(args)) => undo::run(&args, connection, ui).await,
+        Some(Command::Bundle(args)) => bundle::run(&args, connection, ui).await,
         Some(Command::Demo(args)) => demo::run(&args, ui).await,
     }
 }

@@ -88,6 +88,7 @@ pub(super) async fn scan(
     }
     let place = match namespace {
         Some(namespace) => format!("in namespace {namespace}"),
+        None if source.is_bundle() => "in the bundle".to_owned(),
         None if gathered.is_partial => "in the namespaces you may read".to_owned(),
         None => "in all namespaces".to_owned(),
     };

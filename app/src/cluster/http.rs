@@ -1,4 +1,4 @@
-//! Requests to the API server: reads are repeated on passing faults, writes never; every refusal becomes a
+//! Requests to the API server: reads are repeated on passing faults, writes only if they were turned away at the door; every refusal becomes a
 //! [`ClusterError`]; the server's clock is read off its answers.
 
 use std::sync::{Arc, Mutex};
@@ -28,6 +28,10 @@ pub struct Http {
     timeout: Duration,
     clock: Arc<Mutex<Option<(Timestamp, Instant)>>>,
 }
+
+/// How long the server asks to be left alone when it has too many requests (Kubernetes 1.35
+/// `apiserver/pkg/server/filters/maxinflight.go:retryAfter`).
+const TOO_MANY: Duration = Duration::from_secs(1);
 
 /// A request without its body.
 type Request = http::Request<Vec<u8>>;
@@ -116,9 +120,12 @@ impl Http {
         serde_json::from_slice(&body).map(Some).map_err(|_| ClusterError::Decode(what.to_owned()))
     }
 
-    /// Sends a write and gives the object it left.
+    /// Sends a write and gives the object it left. It is repeated only if the server says that it takes no more requests for now, as
+    /// it hasn't looked at this one then (Kubernetes 1.35 `apiserver/pkg/server/filters/priority-and-fairness.go:tooManyRequests`).
     pub(super) async fn write(&self, request: Request, what: &str) -> Result<Value, ClusterError> {
-        let response = self.send(request, what).await?;
+        let policy = ExponentialBuilder::default().with_min_delay(TOO_MANY).with_max_times(4).with_jitter();
+        let turned_away = |error: &ClusterError| matches!(error, ClusterError::Rejected { code: 429, .. });
+        let response = (|| async { self.send(request.clone(), what).await }).retry(policy).when(turned_away).await?;
         serde_json::from_slice(&self.bytes(response).await?).map_err(|_| ClusterError::Decode(what.to_owned()))
     }
 

@@ -123,6 +123,13 @@ impl Http {
         self.write(request, &what).await
     }
 
+    /// The server's version, such as `v1.35.0`; nothing if it doesn't say.
+    pub async fn version(&self) -> Option<String> {
+        let what = "asking for the server's version";
+        let answer = self.object(request("/version", JSON, what).ok()?, what).await.ok()??;
+        Some(answer.get("gitVersion")?.as_str()?.to_owned())
+    }
+
     /// A text, such as a log.
     async fn text(&self, request: http::Request<Vec<u8>>, what: &str) -> Result<Option<Value>, ClusterError> {
         let response = match self.send(request, what).await {

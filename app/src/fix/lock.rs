@@ -1,10 +1,14 @@
 //! One fixer per release: a Lease in the release's namespace, by the server's clock. It carries the journal, so whoever comes after a
 //! fixer that was killed knows what it was about, from any machine.
 
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::{SignedDuration, Timestamp};
 use refloat_core::inventory::ReleaseId;
 use refloat_core::observe::{Answer, Kind, Read};
 use refloat_core::plan::Way;
+use refloat_core::record::Guard;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -17,6 +21,9 @@ use crate::exit::Exit;
 const HOLDS: SignedDuration = SignedDuration::from_secs(30);
 /// How old a lock may get before it is renewed: often enough that one slow request doesn't lose it.
 const RENEW_AFTER: SignedDuration = SignedDuration::from_secs(8);
+/// How long to wait before the lock is given back again, and how often: a server that restarts takes seconds.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+const RETRIES: usize = 5;
 const JOURNAL: &str = "refloat.dev/journal";
 const RELEASE: &str = "refloat.dev/release";
 
@@ -88,7 +95,7 @@ pub async fn held(objects: &dyn WriteObjects, id: &ReleaseId, now: Timestamp) ->
             .hint("look at it, and delete it if nobody needs it")
     })?;
     let renewed: Option<Timestamp> = text("/spec/renewTime").parse().ok();
-    let holder = text("/spec/holderIdentity");
+    let holder = holder(&lease).to_owned();
     let fresh = renewed.is_some_and(|renewed| now.duration_since(renewed) < HOLDS);
     let alive = fresh && !holder.is_empty() && !is_dead_here(&holder);
     Ok(Some(Held { holder, journal, alive, lease }))
@@ -187,16 +194,32 @@ impl<'a> Lock<'a> {
         self.note(id, now).await
     }
 
-    /// Gives the lock back: nothing is left to be done.
-    pub async fn release(self) -> Result<(), Failure> {
-        let text = |pointer: &str| self.lease.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let guard =
-            refloat_core::record::Guard { uid: text("/metadata/uid"), version: text("/metadata/resourceVersion") };
-        match self.objects.delete_object(&self.read, &guard).await {
-            Ok(()) | Err(ClusterError::Missing(_)) => Ok(()),
-            Err(error) => Err(error.into()),
+    /// Gives the lock back: nothing is left to be done. If that fails, it is tried again, but for a lock that is read anew: the server may
+    /// have done it, or somebody else may have taken it over.
+    pub async fn release(mut self) -> Result<(), Failure> {
+        let mut waits = ExponentialBuilder::default().with_min_delay(RETRY_AFTER).with_max_times(RETRIES).build();
+        loop {
+            let text =
+                |pointer: &str| self.lease.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let guard = Guard { uid: text("/metadata/uid"), version: text("/metadata/resourceVersion") };
+            let error = match self.objects.delete_object(&self.read, &guard).await {
+                Ok(()) | Err(ClusterError::Missing(_)) => return Ok(()),
+                Err(error) => error,
+            };
+            let Some(wait) = waits.next() else { return Err(error.into()) };
+            tokio::time::sleep(wait).await;
+            match self.objects.answer(&self.read).await? {
+                Answer::Found(lease) if holder(&lease) == self.holder => self.lease = lease,
+                Answer::Found(_) | Answer::Absent => return Ok(()),
+                Answer::Forbidden(_) | Answer::Failed(_) => {}
+            }
         }
     }
+}
+
+/// Who a lock says holds it; empty if nobody does.
+fn holder(lease: &Value) -> &str {
+    lease.pointer("/spec/holderIdentity").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Without the lock no fix is begun; who may not have it is told what is missing.

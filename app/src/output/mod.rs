@@ -83,6 +83,14 @@ impl Ui {
         Ok(self.out.write_all(text.as_bytes())?)
     }
 
+    /// Bytes for the process's stdout, which aren't text and mustn't be taken for it.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.flush()?;
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        Ok(stdout.flush()?)
+    }
+
     /// A line of talk.
     pub fn say(&mut self, text: impl std::fmt::Display) -> Result<(), Failure> {
         if self.quiet {

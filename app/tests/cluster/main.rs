@@ -2,6 +2,7 @@
 //! its own and they run side by side.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests")]
 
+mod bundle;
 mod canary;
 mod damage;
 mod diff;

@@ -10,9 +10,13 @@ use crate::{each, namespace, refloat};
 
 /// An upgrade with hooks that was killed in front of its Deployment, so that the hook before it is done and the one after it isn't.
 fn killed_after_its_first_hook(ns: &Namespace<'static>, major: Major, set: &str) {
+    killed_with_hooks(ns, major, set, "PATCH~/deployments/web:kill-before");
+}
+
+fn killed_with_hooks(ns: &Namespace<'static>, major: Major, set: &str, at: &str) {
     helm(ns, major, "install", "version=1");
     let both = format!("version=2,hooks.pre.enabled=true,hooks.post.enabled=true{set}");
-    killed(ns, major, "upgrade", &both, "PATCH~/deployments/web:kill-before");
+    killed(ns, major, "upgrade", &both, at);
 }
 
 fn job(ns: &Namespace<'static>, name: &str) -> Option<Value> {
@@ -45,8 +49,9 @@ fn a_hook_that_is_done_isnt_run_again_and_the_rest_are_run() {
 fn of_a_hook_whose_object_is_gone_the_user_says_what_to_do() {
     each([("run", Major::V3), ("skip", Major::V4)], |(word, major)| {
         let ns = namespace("doubtful", Driver::Secret);
-        // It is deleted if it fails, so one that isn't there may have failed, or was deleted by somebody.
-        killed_after_its_first_hook(&ns, major, ",hooks.pre.deletePolicy=hook-failed");
+        // It is deleted if it fails, so one that isn't there may have failed, or was deleted by somebody; and nothing that comes after
+        // it was done, which would prove that it did its work.
+        killed_with_hooks(&ns, major, ",hooks.pre.deletePolicy=hook-failed", "PATCH~/configmaps/web-a:kill-before");
         ns.delete("batch/v1/jobs/web-pre").unwrap();
         ns.wait("batch/v1/jobs/web-pre", LIMIT, Value::is_null).unwrap();
         let before = Moment::settled(&ns);

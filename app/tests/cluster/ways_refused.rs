@@ -95,8 +95,8 @@ fn a_first_install_is_taken_away_with_its_claim_and_comes_back() {
             losses.len() == 1 && losses[0].as_str().unwrap().starts_with("persistentvolumeclaim/web (1Gi"),
             "{losses:?}"
         );
-        let auto = refloat(&ns, ["fix", "web", "--auto", "--yes", "--helm-is-gone"]);
-        assert_ne!(auto.code, Some(0), "a destructive way is never taken by itself: {}", auto.stdout);
+        let auto = refloat_json(&ns, ["fix", "web", "--auto", "--helm-is-gone", "--dry-run", "-o", "json"]);
+        assert_eq!(auto["option"]["id"], "resume", "a destructive way is never taken by itself");
         assert_eq!(Moment::now(&ns), before);
 
         let done = fixed(&ns, "uninstall", &[]);

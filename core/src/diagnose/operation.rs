@@ -139,8 +139,12 @@ fn pending(case: &Case<'_>, operation: &Operation<'_>) -> (Phase, String) {
     }
     let undone = || case.objects.iter().filter(|object| object.differs() && is_undone(case, object));
     let nothing_done = operation.done == 0 || case.objects.iter().all(|object| object.written < case.began);
+    let unknown = case.objects.iter().filter(|object| object.differs() && object.is_done().is_none()).count();
+    let blind = operation.of > 0 && unknown == operation.of;
+    // Past a hook of which nothing is left to be seen, the objects tell how far it came.
+    let speaks = |hook: &&HookView<'_>| !(blind && matches!(hook.run, HookRun::Unknown | HookRun::Gone));
     if let (Some(hook), true) =
-        (stopped_at(&operation.before), operation.done == 0 || undone().next().is_some() && nothing_done)
+        (stopped_at(&operation.before).filter(speaks), operation.done == 0 || undone().next().is_some() && nothing_done)
     {
         return (Phase::PreHooks, hook_words(hook));
     }
@@ -151,8 +155,7 @@ fn pending(case: &Case<'_>, operation: &Operation<'_>) -> (Phase, String) {
             format!("{} of {} changes are made; {} {state}", operation.done, operation.of, first.words()),
         );
     }
-    let unknown = case.objects.iter().filter(|object| object.differs() && object.is_done().is_none()).count();
-    if operation.of > 0 && unknown == operation.of {
+    if blind {
         return (Phase::Unknown, "none of the objects that it changes can be seen clearly".to_owned());
     }
     let unseen =
