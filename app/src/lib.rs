@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: [`settings`] → [`source`] ([`cluster`], [`pasted`]) → [`look`] and [`rescue`] → [`cli`] ([`output`]).
 
+mod attempt;
 mod backup_file;
 mod bundle_file;
 mod capture;

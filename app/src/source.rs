@@ -150,6 +150,11 @@ impl Source {
         self.objects.as_ref()
     }
 
+    /// The objects of the cluster, for writes that are only tried; `None` if there is no server that could try them.
+    pub fn rehearsal(&self) -> Option<impl WriteObjects> {
+        self.http.as_ref().map(Http::rehearsing)
+    }
+
     /// Lists what the query asks for with the first driver that has any of it. What a driver may not tell is unknown, not absent:
     /// without any records found, Helm's own default driver must have been readable.
     pub async fn gather(&self, query: &RecordQuery) -> Result<Gathered, Failure> {

@@ -146,3 +146,10 @@ fn a_bundle_of_a_bundle_holds_one_release() {
     assert!(Path::new(&at("whole.bundle")).exists());
     assert_eq!(on(FIRST, &["bundle", "none", "-o", &at("none")]).code, 2);
 }
+
+#[test]
+fn a_bundle_has_no_server_that_could_be_asked() {
+    let ran = on(FIRST, &["diagnose", "checkout", "-n", "shop", "--dry-apply"]);
+    assert_eq!((ran.code, ran.text.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--dry-apply asks the API server, and there is none here"), "{}", ran.stderr);
+}

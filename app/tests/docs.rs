@@ -11,7 +11,7 @@ use refloat::fix::judge;
 use refloat::observe::observe;
 use refloat::source::Source;
 use refloat_core::bundle::Bundle;
-use refloat_core::diagnose::{Orphan, Owner, diagnose};
+use refloat_core::diagnose::{Attempt, Orphan, Owner, diagnose};
 use refloat_core::observe::Observation;
 use refloat_core::plan::{Way, plan};
 use serde_json::Value;
@@ -124,6 +124,7 @@ async fn every_field_of_a_diagnosis_is_documented() {
         diagnosis.owner = Some(Owner { kind, namespace, name, busy: false, suspended: false, words, suspend });
         let (api_version, kind, namespace, name) = (text(), text(), text(), text());
         diagnosis.orphans.push(Orphan { api_version, kind, namespace, name });
+        diagnosis.attempts = Some(vec![Attempt { object: text(), accepted: false, why: Some(text()) }]);
         diagnosis.liveness.until = Some(diagnosis.at);
         if let Some(hook) = diagnosis.hooks.first_mut() {
             hook.why = Some(text());

@@ -7,6 +7,7 @@ use refloat_core::diagnose::{Diagnosis, LivenessVerdict, depth, diagnose as conc
 
 use super::diagnose_page::Page;
 use super::{diagnose_files, open};
+use crate::attempt::attempts;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::observe::observe;
@@ -21,6 +22,7 @@ Examples:
   refloat diagnose cart -n shop             what happened, why, and what next
   refloat diagnose cart -n shop -o wide     every object and every field that decides, every cause
   refloat diagnose cart -n shop -o json     for scripts; exit code 3 if something is wrong
+  refloat diagnose cart -n shop --dry-apply also ask the server what it would say to the next attempt
   refloat diagnose cart --from DIR          without a cluster, from what helm and kubectl printed into files")]
 pub struct DiagnoseArgs {
     /// Name of the release
@@ -29,6 +31,10 @@ pub struct DiagnoseArgs {
     /// Diagnose from files of what helm and kubectl printed: a folder, a file, or - for standard input
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
+    /// Also send what isn't applied yet as a dry run, and show the refusals that the next attempt would meet; nothing is stored, but the
+    /// server asks for the rights to write, and logs it
+    #[arg(long, conflicts_with = "from")]
+    dry_apply: bool,
     /// Output format: table, wide, json, yaml or name
     #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     pub(super) output: Format,
@@ -48,7 +54,10 @@ pub(super) async fn diagnose(source: &Source, args: &DiagnoseArgs, ui: &mut Ui) 
     let name = args.release.as_deref().unwrap_or_default();
     let observed = ui.during("reading the release and its objects", observe(source, name)).await?;
     ui.notes(&observed.notes)?;
-    let found = conclude(&observed.seen);
+    let mut found = conclude(&observed.seen);
+    if args.dry_apply {
+        found.attempts = Some(ui.during("asking the server", attempts(source, &observed.seen)).await?);
+    }
     match args.output {
         Format::Json | Format::Yaml => ui.data(args.output, &found)?,
         _ => shown(&found, args.output, ui)?,

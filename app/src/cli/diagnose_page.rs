@@ -29,6 +29,7 @@ impl Page<'_> {
         self.answer()?;
         self.operation()?;
         self.causes()?;
+        self.attempts()?;
         self.objects()?;
         self.hooks()?;
         self.orphans()?;
@@ -125,6 +126,23 @@ impl Page<'_> {
         }
         if !cause.command.is_empty() {
             self.ui.line(format!("     see: {}", paint(LITERAL, one_line(&cause.command))))?;
+        }
+        Ok(())
+    }
+
+    /// The refusals that the next attempt would meet.
+    fn attempts(&mut self) -> Result<(), Failure> {
+        let Some(attempts) = &self.found.attempts else { return Ok(()) };
+        let refused: Vec<_> = attempts.iter().filter(|attempt| !attempt.accepted).collect();
+        let words = match (attempts.len(), refused.len()) {
+            (0, _) => "everything is applied, so there was nothing to ask the server".to_owned(),
+            (all, 0) => format!("the server would take all of what isn't applied yet: {all}"),
+            (all, refused) => format!("the server would refuse {refused} of {all} that aren't applied yet"),
+        };
+        self.heading("NEXT ATTEMPT", &words)?;
+        for attempt in refused {
+            let why = attempt.why.as_deref().unwrap_or_default();
+            self.folded(&format!("  - {}: {}", one_line(&attempt.object), one_line(why)), 4)?;
         }
         Ok(())
     }

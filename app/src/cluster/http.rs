@@ -27,6 +27,8 @@ pub struct Http {
     /// How long to wait for an answer, and then for each piece of it.
     timeout: Duration,
     clock: Arc<Mutex<Option<(Timestamp, Instant)>>>,
+    /// Whether writes are only tried: checked and answered as if they were done, and stored nowhere.
+    rehearsing: bool,
 }
 
 /// How long the server asks to be left alone when it has too many requests (Kubernetes 1.35
@@ -49,7 +51,13 @@ struct Status {
 
 impl Http {
     pub(super) fn new(client: Client, server: String, namespace: String, timeout: Duration) -> Self {
-        Self { client, server, namespace, timeout, clock: Arc::default() }
+        Self { client, server, namespace, timeout, clock: Arc::default(), rehearsing: false }
+    }
+
+    /// The same connection, but for writes that are only tried (Kubernetes 1.35 `apiserver/pkg/endpoints/handlers`: `dryRun=All`).
+    /// They need the rights of real ones, and stand in the audit log.
+    pub fn rehearsing(&self) -> Self {
+        Self { rehearsing: true, ..self.clone() }
     }
 
     /// The namespace of the context.
@@ -123,6 +131,7 @@ impl Http {
     /// Sends a write and gives the object it left. It is repeated only if the server says that it takes no more requests for now, as
     /// it hasn't looked at this one then (Kubernetes 1.35 `apiserver/pkg/server/filters/priority-and-fairness.go:tooManyRequests`).
     pub(super) async fn write(&self, request: Request, what: &str) -> Result<Value, ClusterError> {
+        let request = if self.rehearsing { rehearsed(request, what)? } else { request };
         let policy = ExponentialBuilder::default().with_min_delay(TOO_MANY).with_max_times(4).with_jitter();
         let turned_away = |error: &ClusterError| matches!(error, ClusterError::Rejected { code: 429, .. });
         let response = (|| async { self.send(request.clone(), what).await }).retry(policy).when(turned_away).await?;
@@ -191,6 +200,14 @@ impl Http {
             ClusterError::Unreachable { server, detail: short_cause(error) }
         }
     }
+}
+
+/// The same request, as one that changes nothing.
+fn rehearsed(request: Request, what: &str) -> Result<Request, ClusterError> {
+    let (mut head, body) = request.into_parts();
+    let joint = if head.uri.query().is_some() { '&' } else { '?' };
+    head.uri = format!("{}{joint}dryRun=All", head.uri).parse().map_err(|_| ClusterError::Decode(what.to_owned()))?;
+    Ok(Request::from_parts(head, body))
 }
 
 /// Whether asking again may help. A refused connection isn't passing: the user is told at once.

@@ -37,7 +37,7 @@ pub(super) fn is_going(object: &Value) -> bool {
 }
 
 /// Makes an object what its manifest wants; gives whether anything was written.
-pub(super) async fn apply(objects: &dyn WriteObjects, id: &ReleaseId, applied: &Applied) -> Result<bool, Failure> {
+pub async fn apply(objects: &dyn WriteObjects, id: &ReleaseId, applied: &Applied) -> Result<bool, Failure> {
     for _ in 0..RACES {
         let Some(found) = live(objects, &applied.read).await? else {
             // Helm creates on the server's side what it will change there: what it owns otherwise it could never take away.

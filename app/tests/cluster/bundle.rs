@@ -324,9 +324,9 @@ fn same_as_the_cluster(ns: &Namespace<'_>, what: &str) {
         (timeless(&ran.stdout), ran.code)
     };
     for _ in 0..20 {
-        let before = ASKED.map(|args| ask(args));
+        let before = ASKED.map(ask);
         let (path, _) = bundle(ns, "web.bundle", &["--force"]);
-        if ASKED.map(|args| ask(args)) != before {
+        if ASKED.map(ask) != before {
             continue;
         }
         for (args, cluster) in ASKED.iter().zip(&before) {

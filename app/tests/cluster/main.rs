@@ -6,6 +6,7 @@ mod bundle;
 mod canary;
 mod damage;
 mod diff;
+mod dry_apply;
 mod edited;
 mod errors;
 mod kubeconfig;

@@ -12,12 +12,12 @@ use crate::{Ran, install, namespace, refloat_with};
 
 const READ: &[&str] = &["list", "get"];
 
-fn right<'a>(namespace: &'a str, resource: &'a str, verbs: &'a [&'a str]) -> Right<'a> {
+pub fn right<'a>(namespace: &'a str, resource: &'a str, verbs: &'a [&'a str]) -> Right<'a> {
     Right { namespace, resource, verbs }
 }
 
 /// Runs refloat as the user of this kubeconfig.
-fn as_user(ns: &Namespace<'_>, kubeconfig: &Path, args: &[&str]) -> Ran {
+pub fn as_user(ns: &Namespace<'_>, kubeconfig: &Path, args: &[&str]) -> Ran {
     refloat_with(ns, args, |command| {
         command.env("KUBECONFIG", kubeconfig);
     })

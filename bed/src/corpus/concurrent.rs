@@ -62,6 +62,8 @@ fn after_unlock(case: &Case<'_>) -> Result<Option<Live>> {
     super::records::edit(case, 2, |release| release["info"]["status"] = json!("failed"))?;
     case.ns.patch(&case.secret(2), &json!({"metadata": {"labels": {"status": "failed"}}}))?;
     case.upgrade(3, &case.app(3, "ready"), &["--wait", "--timeout", "90s"])?;
+    // The server notes times down to the second.
+    sleep(Duration::from_secs(2));
     wake(&zombie)?;
     zombie.wait(SOON)?;
     case.expect("1:superseded 2:deployed 3:deployed")?;
@@ -71,6 +73,8 @@ fn after_unlock(case: &Case<'_>) -> Result<Option<Live>> {
 fn reused_number(case: &Case<'_>) -> Result<Option<Live>> {
     case.installed()?;
     let zombie = asleep(case, &format!("PUT~/{}:freeze-before", case.secret(1)))?;
+    // Nobody deletes a record within seconds.
+    sleep(Duration::from_secs(5));
     case.ns.delete(&case.secret(2))?;
     case.upgrade(3, &case.app(3, "ready"), &["--wait", "--timeout", "90s"])?;
     wake(&zombie)?;

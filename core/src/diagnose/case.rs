@@ -360,3 +360,22 @@ fn events(seen: &Observation) -> BTreeMap<(String, String, String), Vec<&Value>>
     }
     found
 }
+
+/// Whether a label selector selects an object with these labels. None selects everything.
+pub fn selects(selector: Option<&Value>, labels: &Value) -> bool {
+    let Some(selector) = selector else { return true };
+    let label = |key: &str| labels.get(key).and_then(Value::as_str);
+    let exact = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();
+    exact.into_iter().all(|(key, value)| label(key) == value.as_str())
+        && list(selector, "/matchExpressions").all(|term| {
+            let found = label(text(term, "/key"));
+            let among = || list(term, "/values").filter_map(Value::as_str).any(|value| Some(value) == found);
+            match text(term, "/operator") {
+                "In" => among(),
+                "NotIn" => !among(),
+                "Exists" => found.is_some(),
+                "DoesNotExist" => found.is_none(),
+                _ => true,
+            }
+        })
+}

@@ -78,6 +78,9 @@ pub struct Diagnosis {
     pub rerun: Option<Rerun>,
     /// What the next upgrade would change, with the newest manifest and with the one before.
     pub outlook: Vec<Outlook>,
+    /// What the server said to dry runs of what isn't applied yet; `None` unless it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Vec<Attempt>>,
     /// What Helm will answer now, by command.
     pub answers: BTreeMap<&'static str, Foretold>,
     /// What couldn't be seen, and what that hides.
@@ -188,6 +191,18 @@ pub struct LastGood {
     pub why: String,
 }
 
+/// What the server would say to one object of the next attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attempt {
+    /// The object, as in `deployment/web`.
+    pub object: String,
+    /// Whether it would be taken.
+    pub accepted: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
 /// One of Helm's answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Foretold {
@@ -230,6 +245,7 @@ pub fn diagnose(seen: &Observation) -> Diagnosis {
         last_good: last_good(&case),
         rerun: rerun(&case, &operation),
         outlook: outlook(&case),
+        attempts: None,
         answers: foretold(&case),
         unknowns: unknowns(&case),
         operation: operation_view(&case, &operation),

@@ -116,7 +116,7 @@ fn stopped_at<'h, 'a>(hooks: &'h [HookView<'a>]) -> Option<&'h HookView<'a>> {
 }
 
 /// Whether a hook was begun, come of it what may.
-fn begun(hook: &HookView<'_>) -> bool {
+pub(super) fn begun(hook: &HookView<'_>) -> bool {
     hook.recorded || !matches!(hook.run, HookRun::NeverRan | HookRun::Unknown)
 }
 
@@ -210,7 +210,7 @@ fn is_undone(case: &Case<'_>, object: &Object<'_>) -> bool {
 }
 
 /// Whether the operation itself superseded the revision before it: its record was written since.
-fn base_superseded(case: &Case<'_>) -> bool {
+pub(super) fn base_superseded(case: &Case<'_>) -> bool {
     let Some(base) = case.base else { return false };
     let written_since = matches!((base.meta.written, case.began), (Some(written), Some(began)) if written >= began);
     base.status() == Status::Superseded

@@ -7,7 +7,7 @@ use super::work::{Applied, HookStep, RecordStep, Removed, Work, hook_step, sent}
 use super::{Refusal, Way};
 use crate::diagnose::{Case, HookView, Operation};
 use crate::manifest::{ManifestObject, uninstall_place};
-use crate::observe::{Lookup, OperationKind, Read, Revision};
+use crate::observe::{Live, Lookup, OperationKind, Read, Revision};
 use crate::record::{InfoEdit, RecordMeta, Status};
 
 /// Takes a case and its operation; gives the rest of the operation's work.
@@ -105,23 +105,47 @@ pub fn applied(case: &Case<'_>, target: &Revision) -> Result<Vec<Applied>, Refus
     if let Some(problem) = target.problems.first() {
         return Err(Refusal::UnknownObject(problem.to_string()));
     }
-    let others =
-        || case.seen.revisions.values().flatten().filter(|other| other.opened.revision != target.opened.revision);
-    target
-        .objects
-        .iter()
-        .map(|object| {
-            let (read, namespaced) = place(case, object)?;
-            let originals = others().filter_map(|other| other.objects.iter().find(|old| same(case, old, object)));
-            Ok(Applied {
-                read,
-                words: named(object),
-                object: sent(&case.seen.id, object, namespaced, true),
-                originals: originals.map(|old| sent(&case.seen.id, old, namespaced, true)).collect(),
-                server_side: target.server_side(),
-            })
-        })
-        .collect()
+    target.objects.iter().map(|object| as_wanted(case, target, object)).collect()
+}
+
+/// One object of a revision, to be as it wants it.
+fn as_wanted(case: &Case<'_>, target: &Revision, object: &ManifestObject) -> Result<Applied, Refusal> {
+    let others = case.seen.revisions.values().flatten().filter(|other| other.opened.revision != target.opened.revision);
+    let (read, namespaced) = place(case, object)?;
+    let originals = others.filter_map(|other| other.objects.iter().find(|old| same(case, old, object)));
+    Ok(Applied {
+        read,
+        words: named(object),
+        object: sent(&case.seen.id, object, namespaced, true),
+        originals: originals.map(|old| sent(&case.seen.id, old, namespaced, true)).collect(),
+        server_side: target.server_side(),
+    })
+}
+
+/// What the next attempt at the operation would still send, each with its name for people: hooks that aren't there, and the objects of
+/// the newest revision with which Helm isn't done; or why it couldn't be sent.
+pub fn outstanding(case: &Case<'_>, operation: &Operation<'_>) -> Vec<(String, Result<Applied, Refusal>)> {
+    let Some(newest) = case.newest else { return Vec::new() };
+    let hooks = |views: &[HookView<'_>]| -> Vec<_> {
+        let missing = views.iter().filter(|view| !view.is_done() && matches!(view.live, Live::Absent));
+        missing.map(|view| (view.words(), as_created(case, view))).collect()
+    };
+    let open = case.objects.iter().filter(|object| object.is_done() != Some(true)).filter_map(|object| object.new);
+    let objects = open.map(|object| (named(object), as_wanted(case, newest, object)));
+    let objects = objects.filter(|_| case.kind != OperationKind::Uninstall).collect();
+    [hooks(&operation.before), objects, hooks(&operation.after)].concat()
+}
+
+/// A hook, to be created.
+fn as_created(case: &Case<'_>, view: &HookView<'_>) -> Result<Applied, Refusal> {
+    let HookStep { name: words, read, object, .. } = hook_step(case, view).ok_or_else(|| {
+        let object = view.words();
+        match view.object.map(|hook| (case.seen.kinds().find(&hook.api_version, &hook.kind), hook)) {
+            Some((Lookup::Unserved, hook)) => Refusal::Unserved { object, api_version: hook.api_version.clone() },
+            _ => Refusal::UnknownObject(object),
+        }
+    })?;
+    Ok(Applied { read, words, object, originals: Vec::new(), server_side: false })
 }
 
 /// What other opened revisions have and this one doesn't.

@@ -8,6 +8,7 @@ mod options;
 mod way;
 mod work;
 
+pub use finish::outstanding;
 pub use options::*;
 pub use way::*;
 pub use work::*;

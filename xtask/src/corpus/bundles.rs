@@ -6,6 +6,7 @@ use crate::private;
 use anyhow::{Context as _, Result};
 use bed::Namespace;
 use bed::corpus::Asker;
+use refloat_core::bundle::Bundle;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -20,8 +21,15 @@ pub fn write(refloat: &Refloat, dir: &Path, name: &str, ns: &Namespace<'_>, aske
         fs::remove_file(&path)?;
     }
     refloat.bundle(ns, asker, &path)?;
-    let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    private::check(ns.bed, &String::from_utf8_lossy(&text))?;
+    let packed = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bundle = Bundle::from_bytes(&packed)?;
+    private::check(ns.bed, &bundle.to_json()?)?;
+    for record in &bundle.records {
+        // What can't be unpacked is damaged on purpose, and stands in the JSON as it is.
+        if let Ok(inner) = record.inner() {
+            private::check(ns.bed, &String::from_utf8_lossy(&inner))?;
+        }
+    }
     Ok(file)
 }
 

@@ -11,10 +11,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// The ages at which a live one is looked at, in seconds.
-const AGES: [u64; 7] = [1, 5, 12, 25, 40, 60, 80];
+const AGES: [u64; 8] = [1, 5, 12, 25, 40, 60, 80, 110];
 /// How often a dead one is looked at, and how long.
 const EVERY: Duration = Duration::from_secs(5);
-const PATIENCE: Duration = Duration::from_secs(75);
+const PATIENCE: Duration = Duration::from_secs(115);
 
 /// A look, and what was seen.
 pub struct Look {
@@ -80,6 +80,12 @@ fn seen(
 }
 
 impl Seen {
+    /// Whether Refloat reckoned with a Helm that waits, which needs no call and leaves no trace.
+    pub fn waits(&self) -> bool {
+        let reasons = self.looks.iter().flat_map(|look| &look.got.reasons);
+        reasons.into_iter().any(|reason| reason.contains("wait"))
+    }
+
     fn line(&self) -> String {
         let looks = self.looks.iter().map(|look| format!("{}s {}", look.age.as_secs(), look.got.liveness));
         let looks = looks.collect::<Vec<_>>().join(", ");

@@ -9,7 +9,7 @@ use super::words::{cause, shown};
 use super::{Cause, Confidence, Scene, depth};
 use crate::compare::{Evidence, Side, Speaks};
 use crate::diagnose::case::{Object, list, text, time};
-use crate::diagnose::liveness::{DEFAULT_TIMEOUT, LivenessVerdict};
+use crate::diagnose::liveness::{DEFAULT_TIMEOUT, LEAST, LivenessVerdict};
 use crate::diagnose::operation::other_pending;
 use crate::observe::{OperationKind, children_lists};
 use crate::record::{RecordMeta, Status};
@@ -214,7 +214,9 @@ fn overtaken(scene: &Scene<'_>) -> Vec<Cause> {
         let (newest, began) = (newest?, newest?.created?);
         let last = record.written.or(record.created)?;
         let gap = began.duration_since(last);
-        if gap > DEFAULT_TIMEOUT || !(scene.case.is_open() || came_to_wait(scene, record.created?, began)) {
+        // One that applies is never silent for long.
+        let applied = || gap <= LEAST;
+        if gap > DEFAULT_TIMEOUT || !(scene.case.is_open() || applied() || came_to_wait(scene, record.created?, began)) {
             return None;
         }
         let still = scene.case.seen.at.duration_since(last) <= DEFAULT_TIMEOUT;

@@ -170,6 +170,6 @@ pub fn causes(scene: &Scene<'_>) -> Vec<Cause> {
 }
 
 #[cfg(test)]
-mod api_tests;
+pub(super) mod api_tests;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::words::arg;
-use crate::diagnose::case::{Case, list, number, text};
+use crate::diagnose::case::{Case, list, number, selects, text};
 use crate::diagnose::liveness::rule_matches;
 use crate::observe::{Live, Read, known};
 use crate::report::one_line;
@@ -169,23 +169,4 @@ pub fn backend(case: &Case<'_>, hook: &Hook<'_>) -> Backend {
         return Backend::Alive;
     }
     Backend::Dead(format!("its service {namespace}/{name} has no ready endpoint"))
-}
-
-/// Whether a label selector selects an object with these labels. None selects everything.
-pub fn selects(selector: Option<&Value>, labels: &Value) -> bool {
-    let Some(selector) = selector else { return true };
-    let label = |key: &str| labels.get(key).and_then(Value::as_str);
-    let exact = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();
-    exact.into_iter().all(|(key, value)| label(key) == value.as_str())
-        && list(selector, "/matchExpressions").all(|term| {
-            let found = label(text(term, "/key"));
-            let among = || list(term, "/values").filter_map(Value::as_str).any(|value| Some(value) == found);
-            match text(term, "/operator") {
-                "In" => among(),
-                "NotIn" => !among(),
-                "Exists" => found.is_some(),
-                "DoesNotExist" => found.is_none(),
-                _ => true,
-            }
-        })
 }

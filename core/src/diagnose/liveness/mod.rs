@@ -179,7 +179,7 @@ fn judge<'a>(case: &Case<'a>, operation: &Operation<'a>, sign: &Sign) -> Livenes
         judged.would_change.push("knowing that the job or terminal that ran Helm has ended".to_owned());
         return judged;
     }
-    let pace = pace(case, operation);
+    let pace = pace(case, operation, sign);
     let quiet_words = format!("{} {} ago", sign.what, age(quiet));
     let doing = match operation.phase {
         Phase::PreHooks | Phase::PostHooks => "a live Helm would run the next hook or record its failure",
@@ -213,3 +213,6 @@ fn judge<'a>(case: &Case<'a>, operation: &Operation<'a>, sign: &Sign) -> Livenes
 pub(super) fn own_clock(driver: Driver) -> bool {
     driver != Driver::Sql
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,15 +8,16 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::own_clock;
-use crate::diagnose::case::{Case, Object, list, number, text};
-use crate::diagnose::operation::{Operation, Phase};
+use super::{DEFAULT_TIMEOUT, Sign, own_clock};
+use crate::diagnose::case::{Case, Object, list, number, selects, text};
+
+use crate::diagnose::operation::{Operation, Phase, base_superseded, begun};
 use crate::observe::{Live, Read, known};
 use crate::report::age;
 
 /// The least that a silence must last: what throttling, repeated calls and a slow API server may add to one call and its
 /// answer's way back.
-const LEAST: SignedDuration = SignedDuration::from_secs(30);
+pub const LEAST: SignedDuration = SignedDuration::from_secs(30);
 /// The same where more calls may have been made, beside what each of them may take.
 const MARGIN: SignedDuration = SignedDuration::from_secs(25);
 /// What a call that leaves no trace may take when it is throttled: ten tries, a second apart.
@@ -25,6 +26,15 @@ const APPLY: SignedDuration = SignedDuration::from_secs(10);
 const DELETE: SignedDuration = SignedDuration::from_secs(5);
 /// What is assumed of webhooks that may not be seen: several, each taking as long as it may.
 const UNSEEN_WEBHOOKS: SignedDuration = SignedDuration::from_secs(90);
+/// How long a live Helm may take to notice that what it waits for has come about, if the API server, or the way to it, failed for up
+/// to 40 s meanwhile. Helm 3 bears 30 failures in a row, one every 2 s (Helm 3.22 `pkg/kube/wait.go:waitForResources`). A watch, Helm 4's
+/// and that of both for hooks, is begun again ever later: after 25.6 s at that point, doubled by chance at most (client-go 0.37
+/// `tools/cache/reflector.go:NewReflectorWithOptions`).
+const NOTICE: SignedDuration = SignedDuration::from_secs(95);
+/// Helm 4 looks at what belongs to a workload only when the workload changes, and doesn't ask again if that fails (cli-utils 1.2.2
+/// `pkg/kstatus/polling/statusreaders/deployment.go:ReadStatusForObject`): one failed call at the last change makes it wait in vain.
+const MISSED: &str =
+    "as a call of Helm 4's that fails at the wrong moment makes it wait until its timeout (5m unless told otherwise)";
 /// What clocks of other machines may be off.
 const FOREIGN_CLOCK: SignedDuration = SignedDuration::from_mins(10);
 
@@ -38,8 +48,8 @@ pub struct Pace {
     pub unknown: Vec<String>,
 }
 
-/// Takes a case and its operation; gives the bound.
-pub fn pace<'a>(case: &Case<'a>, operation: &Operation<'a>) -> Pace {
+/// Takes a case, its operation and its last trace; gives the bound.
+pub fn pace<'a>(case: &Case<'a>, operation: &Operation<'a>, last: &Sign) -> Pace {
     let mut unknown = Vec::new();
     let webhooks = webhooks(case);
     if webhooks.is_none() {
@@ -61,11 +71,13 @@ pub fn pace<'a>(case: &Case<'a>, operation: &Operation<'a>) -> Pace {
     let count = i32::try_from(calls.len()).unwrap_or(i32::MAX);
     let each = if matches!(operation.phase, Phase::Prune | Phase::Purge) { DELETE } else { APPLY };
     let calls = each.checked_mul(count).unwrap_or(SignedDuration::MAX);
-    let base = if count == 0 { LEAST } else { LEAST.max(MARGIN.saturating_add(calls)) };
+    let (least, why) = least(case, operation, last);
+    let base = if count == 0 { least } else { least.max(MARGIN.saturating_add(calls)) };
     let mut bound = base.saturating_add(slow);
-    let mut words = match count {
-        0 => format!("{} for throttling and repeated calls", age(base)),
-        _ => format!("{} for throttling and {count} calls that may have left no trace", age(base)),
+    let mut words = match (why, count) {
+        (Some(why), _) => format!("{} {why}", age(base)),
+        (None, 0) => format!("{} for throttling and repeated calls", age(base)),
+        (None, _) => format!("{} for throttling and {count} calls that may have left no trace", age(base)),
     };
     if slow.is_positive() {
         words.push_str(&format!(", {} for webhooks", age(slow)));
@@ -75,6 +87,28 @@ pub fn pace<'a>(case: &Case<'a>, operation: &Operation<'a>) -> Pace {
         words.push_str(", 10m as the database's times are those of the machine that Helm ran on");
     }
     Pace { bound, words, unknown }
+}
+
+/// What a silence must last at least, and why, where Helm may still be waiting for what has come about already. It isn't once it wrote
+/// something after its wait.
+fn least(case: &Case<'_>, operation: &Operation<'_>, last: &Sign) -> (SignedDuration, Option<&'static str>) {
+    let over = operation.after.iter().any(begun) || base_superseded(case);
+    let phases = [Phase::Wait, Phase::PostHooks, Phase::Supersede, Phase::FinalWrite, Phase::Purge];
+    let waits = phases.contains(&operation.phase) && !over;
+    let is_workload = |object: &Object<'_>| {
+        object.new.is_some() && matches!(object.kind, "Deployment" | "ReplicaSet" | "StatefulSet")
+    };
+    let helm4 = case.newest.is_some_and(|newest| newest.release.apply_method.is_some());
+    if waits && helm4 && operation.phase != Phase::Purge && case.objects.iter().any(is_workload) {
+        return (DEFAULT_TIMEOUT, Some(MISSED));
+    }
+    if waits || last.awaited {
+        return (
+            NOTICE,
+            Some("for noticing that there is nothing left to wait for, even if its calls failed for a while"),
+        );
+    }
+    (LEAST, None)
 }
 
 /// The kinds of the objects that Helm may have gone through without a trace since its last one, and the one it would write
@@ -88,7 +122,12 @@ fn silent_calls<'a>(case: &Case<'a>, operation: &Operation<'a>) -> Vec<(&'a str,
                 |object: &&Object<'a>| object.new.is_some() && object.differs() && object.is_done() != Some(true);
             let new: Vec<&Object<'a>> = case.objects.iter().filter(|object| object.new.is_some()).collect();
             let next = new.iter().position(undone).unwrap_or(new.len());
-            let last = new.iter().take(next).rposition(|object| object.touched).map_or(0, |last| last + 1);
+            // What was written within the second in which the operation began was most likely written by it.
+            let written = |object: &Object<'_>| {
+                object.differs() && matches!((object.written, case.began), (Some(at), Some(began)) if at >= began)
+            };
+            let passed = |object: &&Object<'_>| object.touched || written(object);
+            let last = new.iter().take(next).rposition(passed).map_or(0, |last| last + 1);
             new.iter().take(next + 1).skip(last).filter_map(|object| of(object)).collect()
         }
         Phase::PreHooks | Phase::PostHooks => {
@@ -138,19 +177,5 @@ pub fn rule_matches(rule: &Value, group: &str, resource: &str) -> bool {
 pub fn in_scope(case: &Case<'_>, webhook: &Value) -> bool {
     let Some(selector) = webhook.get("namespaceSelector") else { return true };
     let Live::Found(namespace) = case.other(&known::namespaces(), "", &case.seen.id.namespace) else { return true };
-    let labels = namespace.pointer("/metadata/labels");
-    let label = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
-    let exact = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();
-    exact.into_iter().all(|(key, value)| label(key) == value.as_str())
-        && list(selector, "/matchExpressions").all(|term| {
-            let found = label(text(term, "/key"));
-            let among = || list(term, "/values").filter_map(Value::as_str).any(|value| Some(value) == found);
-            match text(term, "/operator") {
-                "In" => among(),
-                "NotIn" => !among(),
-                "Exists" => found.is_some(),
-                "DoesNotExist" => found.is_none(),
-                _ => true,
-            }
-        })
+    selects(Some(selector), namespace.pointer("/metadata/labels").unwrap_or(&Value::Null))
 }

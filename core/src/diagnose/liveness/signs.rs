@@ -16,10 +16,17 @@ pub struct Sign {
     pub at: Timestamp,
     /// What.
     pub what: String,
+    /// Whether it isn't Helm's own, but what Helm waited for: it has yet to notice.
+    #[serde(skip)]
+    pub awaited: bool,
 }
 
 fn sign(at: Option<Timestamp>, what: impl FnOnce() -> String) -> Option<Sign> {
-    at.map(|at| Sign { at, what: what() })
+    at.map(|at| Sign { at, what: what(), awaited: false })
+}
+
+fn awaited(at: Option<Timestamp>, what: impl FnOnce() -> String) -> Option<Sign> {
+    at.map(|at| Sign { at, what: what(), awaited: true })
 }
 
 /// Takes a case and its operation; gives the newest trace, if there is any.
@@ -37,16 +44,18 @@ pub fn last_sign(case: &Case<'_>, operation: &Operation<'_>) -> Option<Sign> {
         .filter(|_| matches!(operation.phase, Phase::Wait | Phase::Supersede | Phase::FinalWrite | Phase::PostHooks));
     let waited = waited.filter_map(|object| {
         let live = object.live.found().filter(|_| object.new.is_some())?;
-        sign(ready_since(live), || format!("{} became ready", object.words()))
+        awaited(ready_since(live), || format!("{} became ready", object.words()))
     });
     let found = records.chain(hooks).chain(objects).chain(waited);
     // The database's times are of the machines that Helm ran on, so they may lie ahead.
-    found.filter(|sign| own_clock(case.seen.driver) || sign.at <= case.seen.at).max_by_key(|sign| sign.at)
+    found
+        .filter(|sign| own_clock(case.seen.driver) || sign.at <= case.seen.at)
+        .max_by_key(|sign| (sign.at, sign.awaited))
 }
 
 fn hook_signs(hook: &HookView<'_>) -> Vec<Sign> {
     let created = sign(hook.started, || format!("hook {} was created", hook.words()));
-    let ended = sign(hook.ended, || format!("hook {} ended", hook.words()));
+    let ended = awaited(hook.ended, || format!("hook {} ended", hook.words()));
     created.into_iter().chain(ended).collect()
 }
 

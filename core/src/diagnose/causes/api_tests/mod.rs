@@ -164,10 +164,14 @@ impl Stage {
     }
 
     /// Changes the newest revision.
-    pub fn newest(mut self, change: impl FnOnce(&mut Revision)) -> Self {
-        if let Some(mut last) = self.revisions.last_entry() {
-            change(last.get_mut());
-        }
+    pub fn newest(self, change: impl FnOnce(&mut Revision)) -> Self {
+        let newest = self.revisions.keys().last().copied().unwrap();
+        self.revised(newest, change)
+    }
+
+    /// Changes a revision.
+    pub fn revised(mut self, number: u64, change: impl FnOnce(&mut Revision)) -> Self {
+        change(self.revisions.get_mut(&number).unwrap());
         self
     }
 

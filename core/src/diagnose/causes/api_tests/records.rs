@@ -117,6 +117,8 @@ fn an_operation_that_was_overtaken_may_not_have_been_over() {
     };
     let overtaken = "(concurrent-operations)".to_owned();
     assert!(stage(7260, 7230).contains(&overtaken));
+    // One that may have been among its objects.
+    assert!(stage(7220, 90_000).contains(&overtaken));
     // It had not come to its Deployment, or was long over.
     assert!(!stage(7260, 90_000).contains(&overtaken));
     assert!(!stage(20_000, 19_990).contains(&overtaken));
