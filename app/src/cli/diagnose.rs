@@ -22,7 +22,7 @@ Examples:
   refloat diagnose cart -n shop             what happened, why, and what next
   refloat diagnose cart -n shop -o wide     every object and every field that decides, every cause
   refloat diagnose cart -n shop -o json     for scripts; exit code 3 if something is wrong
-  refloat diagnose cart -n shop --dry-apply also ask the server what it would say to the next attempt
+  refloat diagnose cart --dry-apply         also ask the server what it would say to the next attempt
   refloat diagnose cart --from DIR          without a cluster, from what helm and kubectl printed into files")]
 pub struct DiagnoseArgs {
     /// Name of the release
@@ -81,7 +81,7 @@ pub(super) fn exit(found: &Diagnosis) -> Exit {
 /// Whether nothing is wrong that isn't just worth knowing.
 pub(super) fn is_well(found: &Diagnosis) -> bool {
     found.liveness.verdict == LivenessVerdict::None
-        && found.status == "deployed"
+        && matches!(found.status.as_str(), "deployed" | "uninstalled")
         && found.causes.iter().all(|cause| cause.depth == depth::ASIDE)
         && found.objects.iter().all(|object| object.ready != Some(false))
 }

@@ -291,10 +291,8 @@ impl Page<'_> {
                 count("changes", outlook.changed.len()),
                 count("deletes", outlook.deleted.len()),
                 count("can't be told of", outlook.unknown.len()),
-                Some(match outlook.unchanged {
-                    1 => "leaves 1 as it is".to_owned(),
-                    unchanged => format!("leaves {unchanged} as they are"),
-                }),
+                (outlook.unchanged == 1).then(|| "leaves 1 as it is".to_owned()),
+                (outlook.unchanged > 1).then(|| format!("leaves {} as they are", outlook.unchanged)),
             ]
             .into_iter()
             .flatten()
@@ -391,12 +389,17 @@ fn cells(object: &ObjectView, namespace: &str) -> [String; 4] {
         None => "-",
     };
     let waits = match (&object.waits_for, &object.progress) {
-        (Some(waits), Some(progress)) if !waits.contains(progress.as_str()) => format!("{waits} ({progress})"),
+        (Some(waits), Some(progress)) if !says_as_much(waits, progress) => format!("{waits} ({progress})"),
         (Some(waits), _) => waits.clone(),
         (None, _) => String::new(),
     };
     let name = format!("{}/{}{place}", object.kind.to_lowercase(), object.name);
     [name, object.state.to_string(), ready.to_owned(), waits]
+}
+
+/// Whether what is waited for names the same counts: `0 of 1 pods available` is no news beside `0 of 1 available`.
+fn says_as_much(waits: &str, progress: &str) -> bool {
+    waits.contains(progress) || waits.split(' ').take(3).eq(progress.split(' ').take(3))
 }
 
 fn hook_word(state: HookRun) -> &'static str {

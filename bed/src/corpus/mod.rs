@@ -96,6 +96,12 @@ const fn stale(operation: &'static str, phase: &'static [&'static str], causes: 
     label(operation, phase, &["stale"], causes)
 }
 
+/// Helm has ended, and what is there proves it once a live one must have noticed that its wait is over: for Helm 4 with workloads not
+/// before its timeout.
+const fn silent(operation: &'static str, phase: &'static [&'static str], causes: &'static [&'static str]) -> Label {
+    label(operation, phase, &["stale", "possible"], causes)
+}
+
 /// Helm has ended, and nothing proves it: one that waits would leave the same.
 const fn possible(operation: &'static str, phase: &'static [&'static str], causes: &'static [&'static str]) -> Label {
     label(operation, phase, &["possible"], causes)

@@ -1,6 +1,6 @@
 //! Records that are damaged, contradict each other, or may not be written.
 use super::objects::config_map;
-use super::{Asker, Case, Scenario, V3, V4, calm, failed, label, scenario, stale};
+use super::{Asker, Case, Scenario, V3, V4, calm, failed, label, scenario, silent, stale};
 use crate::{At, Driver, Live, Webhooks};
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
@@ -106,7 +106,7 @@ pub(super) const ALL: &[Scenario] = &[
     scenario(
         "record-write-webhook",
         "install done, but a webhook on Secrets doesn't answer, so the record stays pending",
-        stale("install", &["final-write", "supersede", "wait"], &["record-write-refused"]).field('q'),
+        silent("install", &["final-write", "supersede", "wait"], &["record-write-refused"]).field('q'),
         write_webhook,
     )
     .only(V4),

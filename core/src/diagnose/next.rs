@@ -38,7 +38,13 @@ pub fn next_step(scene: &Scene<'_>, causes: &[Cause]) -> NextStep {
     }
     let plan = format!("refloat plan {name} -n {namespace}");
     match case.status() {
-        Status::Deployed if cause.is_none() => step("nothing to do", String::new()),
+        Status::Deployed if cause.is_none() => match causes.iter().find(|aside| !aside.remedy.is_empty()) {
+            Some(aside) => step(&format!("nothing now; then {}", aside.remedy), aside.command.clone()),
+            None => step("nothing to do", String::new()),
+        },
+        Status::Uninstalled if cause.is_none() => {
+            step("nothing to do: it was uninstalled, and its history kept on purpose", String::new())
+        }
         Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => {
             step("finish it, go back, or let Helm go on: see the ways out", plan)
         }

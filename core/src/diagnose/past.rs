@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::case::Case;
+use super::causes::words::shown;
 use super::diagnosis::LastGood;
 use crate::observe::Observation;
 use crate::record::{RecordMeta, Status};
@@ -15,7 +16,7 @@ pub struct Past {
     pub revision: u64,
     /// Its status by payload, or by label if that can't be read.
     pub status: String,
-    /// Its description; empty if it can't be read.
+    /// Its description, on one line, without values that a server's refusal quotes; empty if it can't be read.
     pub description: String,
     /// Its chart, as `name-version`; empty if it can't be read.
     pub chart: String,
@@ -41,14 +42,14 @@ fn one(seen: &Observation, record: &RecordMeta) -> Past {
         (Some(Ok(opened)), _) => {
             past.readable = Some(true);
             past.status.clone_from(&opened.opened.status);
-            past.description.clone_from(&opened.opened.description);
+            past.description = shown(&opened.opened.description, false);
             let metadata = opened.release.chart.as_ref().and_then(|chart| chart.metadata.as_ref());
             past.chart = metadata.map(|chart| format!("{}-{}", chart.name, chart.version)).unwrap_or_default();
         }
         (Some(Err(_)), _) | (None, Some(Err(_))) => past.readable = Some(false),
         (None, Some(Ok(head))) => {
             past.status = head.status.clone().unwrap_or(past.status);
-            past.description = head.description.clone().unwrap_or_default();
+            past.description = head.description.as_deref().map(|said| shown(said, false)).unwrap_or_default();
             if let (Some(name), Some(version)) = (&head.chart_name, &head.chart_version) {
                 past.chart = format!("{name}-{version}");
             }

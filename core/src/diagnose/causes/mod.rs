@@ -47,7 +47,7 @@ mod unwritten;
 mod volume_mount;
 mod wait_timeout;
 mod webhooks;
-mod words;
+pub(super) mod words;
 mod workload;
 
 /// How sure a cause is.

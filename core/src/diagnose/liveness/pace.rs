@@ -92,7 +92,10 @@ pub fn pace<'a>(case: &Case<'a>, operation: &Operation<'a>, last: &Sign) -> Pace
 /// What a silence must last at least, and why, where Helm may still be waiting for what has come about already. It isn't once it wrote
 /// something after its wait.
 fn least(case: &Case<'_>, operation: &Operation<'_>, last: &Sign) -> (SignedDuration, Option<&'static str>) {
-    let over = operation.after.iter().any(begun) || base_superseded(case);
+    if base_superseded(case) {
+        return (LEAST, None);
+    }
+    let over = operation.after.iter().any(begun);
     let phases = [Phase::Wait, Phase::PostHooks, Phase::Supersede, Phase::FinalWrite, Phase::Purge];
     let waits = phases.contains(&operation.phase) && !over;
     let is_workload = |object: &Object<'_>| {
