@@ -1,12 +1,13 @@
 //! Helm below killproxy: interrupted at exactly one of its writes.
 use crate::{Binary, Live, Major, Namespace, Output};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
-use std::{fmt, fs};
+use std::time::{Duration, Instant};
+use std::{fmt, fs, thread};
 
 /// What happens at a write. *Before*: the API server has not seen it; *after*: it has answered, and Helm has not seen
 /// the answer.
@@ -91,6 +92,24 @@ impl Proxied {
         read_log(&self.scratch)
     }
 
+    /// Waits until a fault has frozen it; one that ends without being frozen is an error.
+    pub fn until_frozen(&mut self, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        while !self.log().is_ok_and(|log| log.iter().any(|line| line["event"] == "frozen")) {
+            ensure!(self.live.is_running()?, "it ended without being frozen");
+            ensure!(Instant::now() < deadline, "it was not frozen within {limit:?}");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// Lets a frozen one go on (SIGCONT).
+    pub fn thaw(&self) -> Result<()> {
+        let group = self.group()?.context("no process group is known")?;
+        let group = Pid::from_raw(i32::try_from(group)?).context("a process group without a number")?;
+        Ok(kill_process_group(group, Signal::CONT)?)
+    }
+
     /// Waits for the end.
     pub fn wait(self, limit: Duration) -> Result<Killed> {
         let output = self.live.wait(limit)?;
@@ -140,7 +159,9 @@ impl Namespace<'_> {
         self.spawn_with_faults(command, name.to_owned(), faults)?.wait(Duration::from_secs(600))
     }
 
-    fn spawn_with_faults(&self, client: &Command, name: String, faults: &[&str]) -> Result<Proxied> {
+    /// Starts another client of the API server with faults in the background, `refloat` for one. Of the command only the
+    /// program and its arguments count; its environment is Helm's in this namespace. `name` is for messages.
+    pub fn spawn_with_faults(&self, client: &Command, name: String, faults: &[&str]) -> Result<Proxied> {
         let scratch = self.scratch()?;
         let mut command = Command::new(Binary::Killproxy.path()?);
         command.arg("--kubeconfig").arg(&self.bed.address.kubeconfig);

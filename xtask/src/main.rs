@@ -5,6 +5,7 @@ mod cluster;
 mod corpus;
 mod fuzz;
 mod golden;
+mod matrix;
 mod merge;
 mod playground;
 mod private;
@@ -25,6 +26,7 @@ enum Chore {
     Cluster(cluster::Cluster),
     Corpus(corpus::Corpus),
     Fuzz(fuzz::Fuzz),
+    Matrix(matrix::Matrix),
     MergeParity(merge::MergeParity),
     MergeTable(merge::MergeTable),
     Playground(playground::Playground),
@@ -39,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Cluster(chore) => chore.run(),
         Chore::Corpus(chore) => chore.run(),
         Chore::Fuzz(chore) => chore.run(),
+        Chore::Matrix(chore) => chore.run(),
         Chore::MergeParity(chore) => chore.run(),
         Chore::MergeTable(chore) => chore.run(),
         Chore::Playground(chore) => chore.run(),

@@ -1,0 +1,150 @@
+//! `cargo xtask matrix`: the proof that Refloat's recoveries work at every point at which Helm, or Refloat itself, can be killed.
+mod case;
+mod judge;
+mod means;
+mod reference;
+mod rescuer;
+mod run;
+mod stage;
+mod state;
+mod tables;
+mod zombie;
+
+use crate::say;
+use anyhow::{Result, ensure};
+use bed::{Bed, Major, Options, Postgres};
+use case::{Case, Intent, Point};
+use clap::{Args, ValueEnum};
+use means::{Means, Refloat};
+use reference::References;
+use run::{Ground, Verdict, each};
+use stage::Operation;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Kill real Helms at each of their writes, recover with Refloat, and compare the end with an uninterrupted run.
+#[derive(Args)]
+pub struct Matrix {
+    /// Some cases that lie far apart: done in two minutes
+    #[arg(long)]
+    quick: bool,
+    /// Only cases whose name contains one of these, as in `h3-upgrade-k07b-finish`; commas separate
+    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Only each n-th case
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    every: usize,
+    /// What is killed
+    #[arg(long, value_enum, default_values_t = [Part::Kill, Part::Rescuer, Part::Zombie], value_delimiter = ',')]
+    part: Vec<Part>,
+    /// Measure what people do today on the same kills
+    #[arg(long)]
+    techniques: bool,
+    /// Write docs/kill-matrix.md
+    #[arg(long)]
+    write_docs: bool,
+    /// How many run at a time
+    #[arg(long, default_value_t = 5)]
+    workers: usize,
+    /// The refloat to prove; built from this checkout if not given
+    #[arg(long, value_name = "FILE")]
+    refloat: Option<PathBuf>,
+}
+
+/// A part of the proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Helm is killed
+    Kill,
+    /// Refloat is killed, too
+    Rescuer,
+    /// Helm is held, and goes on when Refloat is done
+    Zombie,
+}
+
+impl Matrix {
+    /// Does it.
+    pub fn run(&self) -> Result<()> {
+        let start = Instant::now();
+        let refloat = Refloat::find(self.refloat.as_deref())?;
+        let bed = Bed::start(&Options { postgres: Postgres::No, dir: None })?;
+        let references = References::new(&bed);
+        let ground = Ground { bed: &bed, refloat: &refloat, references, workers: self.workers };
+        let mut pairs: Vec<_> =
+            Operation::ALL.into_iter().flat_map(|it| Major::BOTH.map(|major| (major, it))).collect();
+        // Nothing is made for cases that nobody asked for.
+        pairs.retain(|(major, operation)| {
+            let name = format!("{}-{operation}-", case::helm(*major));
+            let may_be = |only: &String| !only.starts_with(['h']) || name.starts_with(only) || only.starts_with(&name);
+            self.only.is_empty() || self.only.iter().any(may_be)
+        });
+        let counts = ground.count(&pairs)?;
+        let mut report =
+            tables::Report { writes: pairs.iter().copied().zip(counts).collect(), ..tables::Report::default() };
+        check_itself(&ground)?;
+        if self.part.contains(&Part::Kill) {
+            let cases = self.cases(&report.writes);
+            report.kill = each(self.workers, &cases, |case| lined(ground.try_one(case, Means::Refloat)))?;
+            if self.techniques {
+                for means in Means::TODAY {
+                    say(&format!("-- {means}"))?;
+                    report.today.push((means, each(self.workers, &cases, |case| lined(ground.try_one(case, means)))?));
+                }
+            }
+        }
+        if self.part.contains(&Part::Rescuer) {
+            report.rescuer = rescuer::run(&ground, &self.only, self.quick, self.every)?;
+        }
+        if self.part.contains(&Part::Zombie) {
+            report.zombie = zombie::run(&ground, &self.only, self.quick, self.every)?;
+        }
+        for line in report.text().lines() {
+            say(line)?;
+        }
+        say(&format!("{:.0} s", start.elapsed().as_secs_f32()))?;
+        if self.write_docs {
+            report.write()?;
+        }
+        let failed = report.failed();
+        ensure!(failed.is_empty(), "{} failed:\n  {}", failed.len(), failed.join("\n  "));
+        Ok(())
+    }
+
+    fn cases(&self, writes: &[((Major, Operation), u32)]) -> Vec<Case> {
+        let cases = writes.iter().flat_map(|&((major, operation), writes)| {
+            if self.quick { Case::few(major, operation, writes) } else { Case::all(major, operation, writes) }
+        });
+        let cases = cases.filter(|case| is_wanted(&self.only, &case.to_string()));
+        cases.step_by(self.every.max(1)).collect()
+    }
+}
+
+fn lined<C: std::fmt::Display>(verdict: Verdict<C>) -> (Verdict<C>, String) {
+    let line = verdict.line();
+    (verdict, line)
+}
+
+/// Whether a case was asked for.
+fn is_wanted(only: &[String], name: &str) -> bool {
+    only.is_empty() || only.iter().any(|only| name.contains(only.as_str()))
+}
+
+/// The judge must find what is known to be wrong: a rollback that is killed and run again leaves an object for ever. And it
+/// must find nothing where nothing is wrong: an uninstall that is killed at its start can be run again.
+fn check_itself(ground: &Ground<'_>) -> Result<()> {
+    let case =
+        |operation, k| Case { major: Major::V3, operation, point: Point { k, after: true }, intent: Intent::Finish };
+    let checks = [case(Operation::Rollback, 1), case(Operation::Uninstall, 2)];
+    let found = each(ground.workers, &checks, |case| {
+        let verdict = ground.try_one(case, Means::Again);
+        let line = format!("     checked itself with {case}: {}", verdict.faults.join("; "));
+        (verdict, line)
+    })?;
+    let faults: Vec<_> = found.iter().map(|verdict| verdict.faults.join("; ")).collect();
+    ensure!(
+        faults.first().is_some_and(|faults| faults.contains("ConfigMap/web-c is left")),
+        "the judge misses it: {faults:?}"
+    );
+    ensure!(faults.last().is_some_and(String::is_empty), "the judge finds what isn't there: {faults:?}");
+    Ok(())
+}
