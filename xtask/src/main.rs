@@ -54,6 +54,20 @@ fn workspace() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// The given refloat, or the one of this checkout, which is built.
+fn refloat_binary(given: Option<&std::path::Path>) -> anyhow::Result<std::path::PathBuf> {
+    let binary = if let Some(path) = given {
+        path.to_owned()
+    } else {
+        let mut cargo = std::process::Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--package", "refloat"]).current_dir(workspace());
+        anyhow::ensure!(cargo.status()?.success(), "refloat doesn't build");
+        workspace().join("target/debug/refloat")
+    };
+    anyhow::ensure!(binary.exists(), "{} isn't there", binary.display());
+    Ok(binary)
+}
+
 /// Writes a line for the user.
 fn say(text: &str) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout(), "{text}")?)

@@ -1,5 +1,5 @@
 //! Refloat as its users run it.
-use crate::workspace;
+use crate::refloat_binary;
 use anyhow::{Context as _, Result, ensure};
 use bed::Namespace;
 use bed::corpus::{Asker, RELEASE};
@@ -42,15 +42,7 @@ pub struct Got {
 impl Refloat {
     /// The given one, or the one of this checkout, which is built.
     pub fn find(given: Option<&Path>) -> Result<Self> {
-        let binary = if let Some(path) = given {
-            path.to_owned()
-        } else {
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["build", "--quiet", "--package", "refloat"]).current_dir(workspace());
-            ensure!(cargo.status()?.success(), "refloat doesn't build");
-            workspace().join("target/debug/refloat")
-        };
-        ensure!(binary.exists(), "{} isn't there", binary.display());
+        let binary = refloat_binary(given)?;
         Ok(Self { binary, free: Mutex::new(AT_A_TIME), freed: Condvar::new() })
     }
 

@@ -2,8 +2,8 @@
 use super::case::{Case, Intent};
 use super::stage::{Operation, RELEASE, Stage};
 use super::state::Live;
-use crate::workspace;
-use anyhow::{Context as _, Result, ensure};
+use crate::refloat_binary;
+use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -32,15 +32,7 @@ pub struct Said {
 impl Refloat {
     /// The given one, or the one of this checkout, which is built.
     pub fn find(given: Option<&Path>) -> Result<Self> {
-        let binary = if let Some(path) = given {
-            path.to_owned()
-        } else {
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["build", "--quiet", "--package", "refloat"]).current_dir(workspace());
-            ensure!(cargo.status()?.success(), "refloat doesn't build");
-            workspace().join("target/debug/refloat")
-        };
-        ensure!(binary.exists(), "{} isn't there", binary.display());
+        let binary = refloat_binary(given)?;
         Ok(Self { binary })
     }
 
