@@ -146,3 +146,21 @@ async fn every_field_of_a_plan_and_every_way_is_documented() {
         assert!(text.contains(&format!("\n| `{way}` | ")), "{way}");
     }
 }
+
+/// Every code that a rule gives, by the rules' own text.
+#[test]
+fn every_cause_is_documented() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/src/diagnose/causes");
+    let text: String = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let given = regex::Regex::new(r#"(?:\bcause\(\s*|\bcode: |\bconcurrent_code\()"([a-z0-9-]+)""#).unwrap();
+    let codes: BTreeSet<&str> = given.captures_iter(&text).map(|code| code.get(1).unwrap().as_str()).collect();
+    assert!(codes.len() > 40, "{codes:?}");
+    let documented = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/causes.md")).unwrap();
+    let missing: Vec<&&str> = codes.iter().filter(|code| !documented.contains(&format!("| `{code}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

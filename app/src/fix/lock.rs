@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::{SignedDuration, Timestamp};
+use refloat_core::diagnose::fix::{HOLDS, JOURNAL};
 use refloat_core::inventory::ReleaseId;
-use refloat_core::observe::{Answer, Kind, Read};
+use refloat_core::observe::{Answer, Read, known};
 use refloat_core::plan::Way;
 use refloat_core::record::Guard;
 use serde::{Deserialize, Serialize};
@@ -17,14 +18,11 @@ use crate::cluster::{ClusterError, WriteObjects};
 use crate::error::Failure;
 use crate::exit::Exit;
 
-/// How long a lock holds without being renewed.
-const HOLDS: SignedDuration = SignedDuration::from_secs(30);
 /// How old a lock may get before it is renewed: often enough that one slow request doesn't lose it.
 const RENEW_AFTER: SignedDuration = SignedDuration::from_secs(8);
 /// How long to wait before the lock is given back again, and how often: a server that restarts takes seconds.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 const RETRIES: usize = 5;
-const JOURNAL: &str = "refloat.dev/journal";
 const RELEASE: &str = "refloat.dev/release";
 
 /// What a fix is about and how far it came.
@@ -64,8 +62,7 @@ pub struct Lock<'a> {
 
 /// Where a release's lock is.
 pub fn place(id: &ReleaseId) -> Read {
-    let kind = Kind::known("coordination.k8s.io/v1", "Lease", "leases", true);
-    Read::object(&kind, &id.namespace, &format!("refloat.{}", id.name))
+    Read::object(&known::leases(), &id.namespace, &known::lock(id))
 }
 
 /// What a lock says.
@@ -249,7 +246,7 @@ fn written(
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {
-            "name": format!("refloat.{}", id.name),
+            "name": known::lock(id),
             "namespace": id.namespace,
             "labels": {"app.kubernetes.io/managed-by": "refloat"},
             "annotations": {JOURNAL: journal, RELEASE: id.name},

@@ -1,9 +1,9 @@
 //! Releases at which Helm is really at work, held up by something slow: whoever calls these stale takes them from it.
 use super::case::SOON;
 use super::objects::{config_map, deployment, hook, template};
-use super::{Case, Scenario, V3, V4, live, scenario};
+use super::{Case, Scenario, V3, V4, failed, live, scenario};
 use crate::{At, Live};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use std::thread::sleep;
 use std::time::Duration;
@@ -51,6 +51,13 @@ pub(super) const ALL: &[Scenario] = &[
         live("upgrade", &["apply"], &["webhook-slow"]),
         slow_webhooks,
     ),
+    scenario(
+        "slow-webhooks-failed",
+        "upgrade failed, as two webhooks that take 25 seconds each take longer than the API server waits for a call",
+        failed("upgrade", &["apply"], &["webhook-slow"]),
+        slow_webhooks_failed,
+    )
+    .only(V4),
     scenario(
         "uninstall-waits-live",
         "uninstall waits for an object whose finalizer nobody takes off",
@@ -135,6 +142,13 @@ fn slow_webhooks(case: &Case<'_>) -> Result<Option<Live>> {
     case.until("1:deployed 2:pending-upgrade")?;
     sleep(Duration::from_secs(2));
     Ok(Some(helm))
+}
+
+fn slow_webhooks_failed(case: &Case<'_>) -> Result<Option<Live>> {
+    let helm = slow_webhooks(case)?.context("no Helm at work")?;
+    helm.wait(2 * SOON)?.failed()?;
+    case.expect("1:deployed 2:failed")?;
+    Ok(None)
 }
 
 fn uninstall_waits(case: &Case<'_>) -> Result<Option<Live>> {

@@ -9,7 +9,7 @@ use crate::observe::{Live, known};
 /// A controller's object that drives the release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Owner {
-    /// What drives it: `HelmRelease`, `HelmChart`, `Application`, `Bundle`.
+    /// What drives it: `HelmRelease`, `HelmChart`, `Application`, `Bundle`, `Terraform`, `Pulumi`.
     pub kind: String,
     /// Its namespace; empty if unknown.
     pub namespace: String,
@@ -27,7 +27,7 @@ pub struct Owner {
 
 /// Takes a case; gives the owner, if there is one.
 pub fn owner(case: &Case<'_>) -> Option<Owner> {
-    flux(case).or_else(|| klipper(case)).or_else(|| marked(case))
+    flux(case).or_else(|| klipper(case)).or_else(|| marked(case)).or_else(|| carrier(case))
 }
 
 fn mark(case: &Case<'_>, pointer: &str) -> Option<String> {
@@ -89,6 +89,25 @@ fn klipper(case: &Case<'_>) -> Option<Owner> {
             format!("HelmChart {namespace}/{name} drives this release and will act on it again")
         },
         suspend: format!("kubectl annotate helmchart {name} -n {namespace} helmcharts.cattle.io/unmanaged=true"),
+    })
+}
+
+/// Tools that carry Helm with them: the newest record was written by their program, which the API server names by its first word
+/// (client-go `rest/config.go:DefaultKubernetesUserAgent`), where Helm's own is `Helm`.
+fn carrier(case: &Case<'_>) -> Option<Owner> {
+    let writer = case.newest?.writer.as_deref()?;
+    let programs = [("terraform-provider-helm", "Terraform"), ("opentofu", "OpenTofu"), ("pulumi", "Pulumi")];
+    let (_, product) = programs.into_iter().find(|(program, _)| writer.to_lowercase().contains(program))?;
+    Some(Owner {
+        words: format!(
+            "{product} ran Helm here ({writer}): its state knows nothing of what is done by hand, and its next run acts again"
+        ),
+        kind: product.to_owned(),
+        namespace: String::new(),
+        name: writer.to_owned(),
+        busy: false,
+        suspended: false,
+        suspend: String::new(),
     })
 }
 

@@ -43,6 +43,7 @@ fn what(read: &Read) -> String {
         Read::Log { .. } => "what the container said isn't known",
         Read::Object { kind, .. } => match kind.kind.as_str() {
             "Namespace" => "whether the namespace is being deleted isn't known",
+            "Lease" => "whether another fix is under way isn't known",
             "Node" => "whether the node is well isn't known",
             _ => "its state isn't known",
         },

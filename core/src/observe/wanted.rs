@@ -86,6 +86,14 @@ pub mod known {
     pub fn claims() -> Kind {
         Kind::known("v1", "PersistentVolumeClaim", "persistentvolumeclaims", true)
     }
+    /// Locks.
+    pub fn leases() -> Kind {
+        Kind::known("coordination.k8s.io/v1", "Lease", "leases", true)
+    }
+    /// The name of a release's lock, which whoever fixes it holds.
+    pub fn lock(id: &crate::inventory::ReleaseId) -> String {
+        format!("refloat.{}", id.name)
+    }
     /// Classes of volumes.
     pub fn storage_classes() -> Kind {
         Kind::known("storage.k8s.io/v1", "StorageClass", "storageclasses", false)
@@ -103,6 +111,7 @@ pub fn wanted_all(seen: &Observation) -> BTreeSet<Read> {
     wants.add([Read::CoreKinds, Read::GroupKinds]);
     wants.add([Read::Rules { namespace: seen.id.namespace.clone() }]);
     wants.add([Read::object(&known::namespaces(), "", &seen.id.namespace)]);
+    wants.add([Read::object(&known::leases(), &seen.id.namespace, &known::lock(&seen.id))]);
     if wants.is_answered() {
         wants.objects();
         wants.orphans();

@@ -14,7 +14,7 @@ const SETTLED: Duration = Duration::from_secs(4);
 /// Whoever finds a dead Helm dead may need time for it: the longest that a live one can be silent.
 const PATIENCE: Duration = Duration::from_secs(115);
 /// Live ones are looked at again when they have been silent for so long.
-const SILENT: Duration = Duration::from_secs(100);
+const SILENT: Duration = Duration::from_secs(45);
 
 /// Makes the scenarios, asks Refloat about each, and gives the answers; with a folder, it writes a bundle of each.
 pub fn measure(refloat: &Refloat, only: &str, workers: usize, bundles: Option<&Path>) -> Result<Vec<Answer>> {

@@ -18,6 +18,7 @@ mod concurrent;
 mod config_missing;
 mod crash_loop;
 mod deletion;
+pub mod fix;
 mod hook_failed;
 mod hook_refused;
 mod hook_running;
@@ -121,6 +122,7 @@ pub struct Scene<'a> {
 type Rule = fn(&Scene<'_>) -> Vec<Cause>;
 
 const RULES: &[Rule] = &[
+    fix::rule,
     records::rule,
     killed::rule,
     unwritten::rule,

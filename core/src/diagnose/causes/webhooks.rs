@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::around::warnings;
+use super::refusal::{description, helm_line};
 use super::scope::{Backend, Hook, backend, hooks};
 use super::words::{add, after, arg, cause, quoted, refusals, shown};
 use super::{Cause, Confidence, Scene, depth};
@@ -265,15 +266,15 @@ fn dead(scene: &Scene<'_>, named: &[&str]) -> Vec<Cause> {
     causes.into_values().collect()
 }
 
-/// Webhooks that may hold up the next call for so long that a live Helm shows nothing of itself.
+/// Webhooks that may hold up the next call for so long that a live Helm shows nothing of itself, or for longer than the API server
+/// waits for any call (Kubernetes 1.35 apiserver `pkg/endpoints/handlers/finisher/finisher.go`), which then names none of them.
 fn slow(scene: &Scene<'_>) -> Option<Cause> {
+    let gave_up =
+        description(scene).is_some_and(|told| told.contains("request did not complete within requested timeout"));
     let writing = matches!(scene.operation.phase, Phase::PreHooks | Phase::Apply | Phase::Prune | Phase::PostHooks);
     let running = scene.operation.before.iter().chain(&scene.operation.after).any(|hook| hook.run == HookRun::Running);
-    if scene.liveness.verdict != LivenessVerdict::Possible
-        || !writing
-        || running
-        || scene.case.kind == OperationKind::None
-    {
+    let silent = scene.liveness.verdict == LivenessVerdict::Possible && writing && !running;
+    if !(gave_up || silent) || scene.case.kind == OperationKind::None {
         return None;
     }
     let next = next_writes(scene).into_iter().next()?;
@@ -286,15 +287,22 @@ fn slow(scene: &Scene<'_>) -> Option<Cause> {
         return None;
     }
     let summary = match matching.len() {
+        count if gave_up => {
+            let webhooks = if count == 1 { "a webhook".to_owned() } else { format!("{count} webhooks") };
+            format!("the API server gave up waiting for {webhooks} that may take {total}s for {}", next.words)
+        }
         1 => format!("webhook {} may hold up {} for {total}s", one_line(slowest.name()), next.words),
         count => format!("{count} webhooks may together hold up {} for {total}s", next.words),
     };
-    let mut cause = cause("webhook-slow", Confidence::Possible, depth::BLOCKER, summary);
+    let confidence = if gave_up { Confidence::Likely } else { Confidence::Possible };
+    let mut cause = cause("webhook-slow", confidence, depth::BLOCKER, summary);
+    cause.evidence.extend(helm_line(scene).filter(|_| gave_up));
     cause.evidence.extend(matching.iter().map(Hook::words));
     cause.command = slowest.command();
-    cause.remedy = format!(
-        "wait {total}s and look again; if it goes on no faster, see what answers webhook {}",
-        one_line(slowest.name())
-    );
+    let name = one_line(slowest.name());
+    cause.remedy = match gave_up {
+        true => format!("see why what answers webhook {name} is slow, then run Helm again"),
+        false => format!("wait {total}s and look again; if it goes on no faster, see what answers webhook {name}"),
+    };
     Some(cause)
 }

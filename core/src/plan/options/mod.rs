@@ -243,7 +243,8 @@ fn preconditions(situation: &Situation<'_>, way: Way) -> Vec<Precondition> {
         found.push(Precondition { what: "no Helm is at work on this release".to_owned(), met });
     }
     if let Some(owner) = owner(case) {
-        let what = format!("{} {} keeps its hands off meanwhile ({})", owner.kind, owner.name, owner.suspend);
+        let how = if owner.suspend.is_empty() { String::new() } else { format!(" ({})", owner.suspend) };
+        let what = format!("{} {} keeps its hands off meanwhile{how}", owner.kind, owner.name);
         found.push(Precondition { what, met: Some(owner.suspended) });
     }
     if matches!(way, Way::Resume | Way::Rollback) {

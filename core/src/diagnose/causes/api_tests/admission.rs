@@ -121,6 +121,15 @@ fn slow_ones_may_hold_up_a_helm_that_runs() {
     assert!(!format!("{cause:?}").contains("hunter2"));
     assert_eq!(stage().at(Phase::Apply, LivenessVerdict::Stale).codes(), ["client-killed"]);
     assert_eq!(stage().at(Phase::Wait, LivenessVerdict::Possible).codes(), ["client-killed"]);
+    // Together they take longer than the server waits for any call.
+    let gave_up = "cannot patch \"a\" with kind ConfigMap: Timeout: request did not complete within requested timeout - context deadline exceeded";
+    let cause = Stage::failed(gave_up).validating(&hooks).says("webhook-slow");
+    assert!(
+        cause.summary.starts_with("the API server gave up waiting for 2 webhooks that may take 25s for"),
+        "{}",
+        cause.summary
+    );
+    assert_ne!(Stage::failed(gave_up).first().code, "webhook-slow");
 }
 
 #[test]

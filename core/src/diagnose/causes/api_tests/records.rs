@@ -181,6 +181,36 @@ fn an_owner_at_work_comes_first() {
 }
 
 #[test]
+fn a_tool_that_carries_helm_is_named_by_its_program() {
+    let by = |writer: &str| {
+        let stage = Stage::open().newest(|newest| newest.writer = Some(writer.to_owned()));
+        stage.codes().contains(&"(owner-reconciling)".to_owned())
+    };
+    assert!(by("terraform-provider-helm_v2.17.0_x5") && by("pulumi-resource-kubernetes"));
+    assert!(!by("Helm"));
+}
+
+#[test]
+fn another_fix_is_named() {
+    let lease = |holder: &str, renewed: i64, undoing: bool| {
+        let journal = json!({"fix": "a1b2", "way": "resume", "by": "ada@laptop", "doing": "applying 3 objects", "undoing": undoing});
+        json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": {"name": "refloat.web", "namespace": "ns", "annotations": {"refloat.dev/journal": journal.to_string()}},
+            "spec": {"holderIdentity": holder, "renewTime": ago(renewed).to_string()}})
+    };
+    let of = |lease| Stage::open().serves("coordination.k8s.io", "Lease", "leases").there(lease).first();
+    assert_eq!(of(lease("ada#1", 5, false)).code, "fix-running");
+    let interrupted = of(lease("ada#1", 40, false));
+    assert_eq!((interrupted.code, interrupted.command.as_str()), ("fix-interrupted", "refloat fix web -n ns"));
+    assert_eq!(interrupted.summary, "a fix with resume by ada@laptop was interrupted");
+    assert_eq!(interrupted.evidence[0], "it was at: applying 3 objects");
+    // Let go, so that the next one may take it at once.
+    assert_eq!(of(lease("", 5, false)).code, "fix-interrupted");
+    assert_eq!(of(lease("", 5, true)).command, "refloat undo a1b2 -n ns");
+    assert_eq!(Stage::open().codes(), ["client-killed"]);
+}
+
+#[test]
 fn a_failed_rollback_leaves_nothing_deployed() {
     let objects = [config_map("a", "1")];
     let refused = "Rollback \"web\" failed: cannot patch \"a\" with kind ConfigMap: admission webhook \"p\" denied the request: frozen";
