@@ -80,6 +80,18 @@ fn who_may_only_read_some_things_gets_an_answer_that_says_what_it_could_not_see(
     ];
     let seeing: Vec<_> = objects.into_iter().map(right).collect();
 
+    // Everything in the namespace, and nothing outside of it.
+    let user = account(&ns, "viewer", &[right("*"), right("*.apps"), right("*.batch"), right("*.coordination.k8s.io")]);
+    let found = as_user(&ns, &user, &["diagnose", "web", "-o", "json"]);
+    assert_eq!(
+        (&found["operation"]["phase"], &found["status"]),
+        (&"apply".into(), &"pending-upgrade".into()),
+        "{found}"
+    );
+    let unknowns = found["unknowns"].to_string();
+    assert!(unknowns.contains("which webhooks may refuse or delay Helm"), "{unknowns}");
+    assert!(!unknowns.contains("events in") && !unknowns.contains("whether another fix"), "{unknowns}");
+
     // All but events and what lives in no namespace: the state of every object, and what that may hide.
     let user = account(&ns, "no-events", &seeing);
     let found = as_user(&ns, &user, &["diagnose", "web", "-o", "json"]);

@@ -269,26 +269,22 @@ fn paired_object<'a>(
         old,
         new,
         written: live.found().and_then(written_by_helm),
-        touched: touched(seen, &live, &standing),
+        touched: touched(seen, &live, &standing, new.is_some()),
         live,
         standing,
         readiness,
     })
 }
 
-/// Whether the operation wrote or deleted an object: Helm did since the newest record was created. What only the new manifest has, and
-/// what only the old one had and is gone, was made or deleted by it, too.
-fn touched(seen: &Observation, live: &Live<'_>, standing: &Standing) -> bool {
+/// Whether the operation wrote or deleted an object: what is to stay, Helm wrote since the newest record was created; what is to go is on
+/// its way. The record of an uninstall is older than that, so that what its revision wrote tells nothing.
+fn touched(seen: &Observation, live: &Live<'_>, standing: &Standing, stays: bool) -> bool {
     let began = seen.history.newest().and_then(|record| record.created);
-    match live {
-        Live::Found(value) => {
-            let written = written_by_helm(value).max(time(value, "/metadata/creationTimestamp"));
-            // Times are whole seconds: what was written in the record's own second may have been written before it.
-            standing.side == Side::Terminating
-                || matches!((written, began), (Some(written), Some(began)) if written > began)
-        }
-        Live::Absent | Live::Unknown(_) => false,
-    }
+    let Live::Found(value) = live else { return false };
+    let written = written_by_helm(value).max(time(value, "/metadata/creationTimestamp"));
+    // Times are whole seconds: what was written in the record's own second may have been written before it.
+    let since = matches!((written, began), (Some(written), Some(began)) if written > began);
+    standing.side == Side::Terminating || stays && since
 }
 
 /// Readiness with the children that were read.

@@ -94,7 +94,11 @@ pub fn operation<'a>(case: &Case<'a>) -> Operation<'a> {
         kind: case.kind,
         phase: Phase::Done,
         because: String::new(),
-        began: case.began,
+        began: match (case.kind, case.newest) {
+            // Its record was there before it.
+            (OperationKind::Uninstall, Some(newest)) => newest.release.info.deleted.as_ref().map(|deleted| deleted.at),
+            _ => case.began,
+        },
         done,
         of: differing().count(),
         before,

@@ -98,3 +98,22 @@ fn another_namespace_of_the_release_is_looked_at() {
         cause.summary
     );
 }
+
+#[test]
+fn a_hook_of_an_uninstall_that_was_never_created_isnt_taken_for_done() {
+    let farewell = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "bye"}, "spec": {}});
+    // What the revision itself wrote, later than its record was created, isn't the uninstall's doing.
+    let run = |there: Value| {
+        let stage = uninstall(&[config_map("a", "1")]).hook("pre-delete", &farewell).newest(|newest| {
+            let info = &mut newest.release.info;
+            let moment = |seconds| crate::record::Moment { at: ago(seconds), text: ago(seconds).to_string() };
+            info.deleted = Some(moment(60));
+            newest.release.hooks[0].last_run.started_at = Some(moment(59));
+            newest.release.hooks[0].last_run.phase = "Running".to_owned();
+        });
+        let seen = stage.there(there).seen();
+        crate::diagnose::operation(&crate::diagnose::Case::new(&seen)).before[0].run
+    };
+    assert_eq!(run(live(config_map("a", "1"))), crate::diagnose::HookRun::NeverRan);
+    assert_eq!(run(going(config_map("a", "1"), &json!(["example.com/hold"]), 3)), crate::diagnose::HookRun::Passed);
+}
