@@ -73,17 +73,17 @@ pub async fn plan_undo(source: &Source, id: Option<&str>) -> Result<Undoing, Fai
     let chosen = match id {
         Some(id) => id.to_owned(),
         None => {
-            let latest = entries.iter().find(|entry| !entry.undone);
+            let latest = entries.iter().find(|entry| entry.undone_at.is_none());
             latest.map(|entry| entry.id.clone()).ok_or_else(|| nothing_to_undo(&namespace))?
         }
     };
-    if entries.iter().any(|entry| entry.id == chosen && entry.undone) {
+    if entries.iter().any(|entry| entry.id == chosen && entry.undone_at.is_some()) {
         return Err(Failure::new(Exit::Changed, format!("fix {chosen} was taken back already; nothing was written"))
-            .hint("refloat history shows the ids of other fixes; refloat undo ID takes one back"));
+            .hint("refloat history RELEASE --fixes shows the others; refloat undo ID takes one back"));
     }
     let backup = source.backups.load(&namespace, &chosen).await?.ok_or_else(|| {
         Failure::usage(format!("there is no fix {chosen} in namespace {namespace}"))
-            .hint("its id stands in the description that refloat history shows")
+            .hint("refloat history RELEASE --fixes shows the ids")
     })?;
     let (id, history, gathered) = source.release_of(&namespace, &backup.release, backup.record.meta.id.driver).await?;
     let held = held(source.writable(), &id, gathered.records.now().await?).await?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use refloat_core::diagnose::LivenessVerdict;
+use refloat_core::diagnose::{LivenessVerdict, Owner, owner};
 use refloat_core::plan::{Effect, EffectKind, Way, WayOut, option};
 use refloat_core::report::{one_line, shortened};
 use serde::Serialize;
@@ -210,16 +210,15 @@ fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<W
                 .into_iter()
                 .find(|option| option.applicable && option.id != Way::Wait);
             let auto = judged.automatic();
-            let sure = args
-                .helm_is_gone
-                .then(|| first.as_ref().filter(|first| !first.destructive).map(|first| first.id))
-                .flatten();
+            let loses_more = |option: &WayOut| refloat_core::plan::loses_more(&judged.situation(), option);
+            let harmless = first.as_ref().filter(|first| !loses_more(first)).map(|first| first.id);
+            let sure = harmless.filter(|_| args.helm_is_gone);
             match (args.auto, auto.or(sure), first) {
                 (true, Some(way), _) => Ok(way),
                 (true, None, first) => {
                     let why = match first {
                         None => "there is nothing to be done".to_owned(),
-                        Some(first) if first.destructive => {
+                        Some(first) if loses_more(&first) => {
                             format!("the recommended way ({}) is destructive", first.id)
                         }
                         Some(_) => {
@@ -228,7 +227,7 @@ fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<W
                     };
                     Err(Failure::new(Exit::Refused, why).hint("refloat plan shows the ways out; --with takes one"))
                 }
-                (false, _, Some(first)) if first.destructive => {
+                (false, _, Some(first)) if loses_more(&first) => {
                     Err(Failure::new(Exit::Refused, format!("the recommended way ({}) is destructive", first.id))
                         .hint("refloat plan names what it loses; --with takes it"))
                 }
@@ -242,6 +241,14 @@ fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<W
 
 /// Never over a Helm at work; over one that may be, only on somebody's word.
 fn allowed(args: &FixArgs, judged: &Judged<'_>, looked: &Looked, ui: &mut Ui) -> Result<(), Failure> {
+    let acts = |owner: &Owner| !owner.suspended && !owner.suspend.is_empty();
+    if let Some(owner) = owner(&judged.case).filter(acts) {
+        let why = format!("{} {} drives this release, and may act on it at any time", owner.kind, owner.name);
+        return Err(Failure::new(Exit::Refused, format!("{why}; nothing was written"))
+            .because(one_line(&owner.words))
+            .hint(one_line(&owner.suspend))
+            .hint("then run this again; or mend the release through its owner"));
+    }
     let first = || judged.liveness.reasons.first().map(|reason| one_line(reason)).unwrap_or_default();
     match judged.liveness.verdict {
         LivenessVerdict::None | LivenessVerdict::Stale => Ok(()),

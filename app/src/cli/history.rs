@@ -19,13 +19,17 @@ use crate::source::Source;
 #[command(after_help = "\
 Examples:
   refloat history cart -n shop            every revision, broken ones too
-  refloat history cart -n shop --max 3    the newest three")]
+  refloat history cart -n shop --max 3    the newest three
+  refloat history cart -n shop --fixes    what refloat did to it: when, by whom, and the ids for refloat undo")]
 pub struct HistoryArgs {
     /// Name of the release
     release: String,
     /// Show at most this many of the newest revisions
     #[arg(long, default_value_t = 256, value_name = "N")]
     max: usize,
+    /// Show the fixes of the release instead, newest first
+    #[arg(long)]
+    fixes: bool,
     /// Output format: table, wide, json, yaml or name
     #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     output: Format,
@@ -67,6 +71,9 @@ pub async fn run(args: &HistoryArgs, connection: &Connection, ui: &mut Ui) -> Re
 
 /// Shows the revisions of a source's release.
 pub(super) async fn history(source: &Source, args: &HistoryArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    if args.fixes {
+        return fixes(source, args, ui).await;
+    }
     let (_, history, gathered) = source.release(&args.release).await?;
     let records = gathered.records.as_ref();
     let first = history.records().len().saturating_sub(args.max);
@@ -84,6 +91,55 @@ pub(super) async fn history(source: &Source, args: &HistoryArgs, ui: &mut Ui) ->
             } else {
                 rows.iter().try_for_each(|row| block(row, ui))?;
             }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// A fix, as its backup tells of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fix {
+    id: String,
+    taken_at: String,
+    /// The way out that it took.
+    way: String,
+    /// The newest revision before it.
+    revision: Option<u64>,
+    by: String,
+    undone_at: Option<String>,
+}
+
+/// Shows what was done to a release, which may be gone by now.
+async fn fixes(source: &Source, args: &HistoryArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+    if source.is_bundle() {
+        return Err(Failure::usage("a bundle doesn't hold the fixes of its release")
+            .hint("leave --bundle out to ask the cluster"));
+    }
+    let all = source.backups.list(&source.namespace).await?;
+    let mine = all.into_iter().filter(|entry| entry.release == args.release).take(args.max);
+    let fixes: Vec<Fix> = mine
+        .map(|entry| Fix {
+            id: entry.id,
+            taken_at: entry.taken_at.to_string(),
+            way: entry.way,
+            revision: entry.revision,
+            by: entry.by,
+            undone_at: entry.undone_at.map(|at| at.to_string()),
+        })
+        .collect();
+    match args.output {
+        Format::Json | Format::Yaml => ui.data(args.output, &fixes)?,
+        Format::Name => fixes.iter().try_for_each(|fix| ui.line(&fix.id))?,
+        Format::Table | Format::Wide => {
+            let shown = |fix: &Fix| {
+                let state =
+                    fix.undone_at.as_ref().map_or_else(|| "done".to_owned(), |at| format!("taken back {}", ansic(at)));
+                let revision = fix.revision.map(|revision| revision.to_string()).unwrap_or_default();
+                [fix.id.clone(), ansic(&fix.taken_at), fix.way.clone(), revision, one_line(&fix.by), state]
+            };
+            let rows: Vec<[String; 6]> = fixes.iter().map(shown).collect();
+            ui.write(&table(Some(["FIX", "TAKEN", "WAY", "REVISION", "BY", "STATE"]), &rows))?;
         }
     }
     Ok(Exit::Ok)

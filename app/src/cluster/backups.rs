@@ -27,6 +27,9 @@ pub const BACKUP_TYPE: &str = "refloat.dev/backup";
 const RELEASE: &str = "refloat.dev/release";
 const ID: &str = "refloat.dev/fix";
 const TAKEN_AT: &str = "refloat.dev/taken-at";
+const WAY: &str = "refloat.dev/way";
+const REVISION: &str = "refloat.dev/revision";
+const BY: &str = "refloat.dev/by";
 const UNDONE_AT: &str = "refloat.dev/undone-at";
 const PART_OF: &str = "refloat.dev/part-of";
 const PARTS: &str = "refloat.dev/parts";
@@ -125,7 +128,10 @@ fn entry(item: &Value) -> Option<BackupEntry> {
         id: label(ID)?.to_owned(),
         release: label(RELEASE)?.to_owned(),
         taken_at: annotation(TAKEN_AT)?.parse().ok()?,
-        undone: annotation(UNDONE_AT).is_some(),
+        way: annotation(WAY).unwrap_or_default().to_owned(),
+        revision: annotation(REVISION).and_then(|revision| revision.parse().ok()),
+        by: annotation(BY).unwrap_or_default().to_owned(),
+        undone_at: annotation(UNDONE_AT).and_then(|at| at.parse().ok()),
     })
 }
 
@@ -164,10 +170,12 @@ fn to_secrets(namespace: &str, backup: &Backup) -> Result<Vec<Value>, ClusterErr
             "data": data,
         })
     };
-    let taken = backup.taken_at.to_string();
+    let revision = backup.revision.to_string();
+    let mut about =
+        json!({TAKEN_AT: backup.taken_at.to_string(), WAY: backup.action, REVISION: revision, BY: backup.by});
     if packed.len() + data.values().map(|value| value.as_str().map_or(0, str::len)).sum::<usize>() <= PIECE {
         data.insert("backup.json.gz".into(), STANDARD.encode(packed).into());
-        return Ok(vec![secret(backup_name(&backup.id), ID, json!({TAKEN_AT: taken}), data.into())]);
+        return Ok(vec![secret(backup_name(&backup.id), ID, about, data.into())]);
     }
     let pieces: Vec<&[u8]> = packed.chunks(PIECE).collect();
     let count = pieces.len().to_string();
@@ -176,7 +184,10 @@ fn to_secrets(namespace: &str, backup: &Backup) -> Result<Vec<Value>, ClusterErr
         let data = json!({"backup.json.gz": STANDARD.encode(piece)});
         secrets.push(secret(part_name(&backup.id, place + 1), PART_OF, json!({}), data));
     }
-    secrets.push(secret(backup_name(&backup.id), ID, json!({TAKEN_AT: taken, PARTS: count}), data.into()));
+    if let Some(about) = about.as_object_mut() {
+        about.insert(PARTS.to_owned(), count.into());
+    }
+    secrets.push(secret(backup_name(&backup.id), ID, about, data.into()));
     Ok(secrets)
 }
 

@@ -100,7 +100,7 @@ pub trait WriteRecords: ReadRecords {
 pub trait Backups: Send + Sync {
     /// Stores one; a second of the same id is an error.
     async fn store(&self, namespace: &str, backup: &Backup) -> Result<(), ClusterError>;
-    /// Those of a namespace that haven't been taken back, newest first, without their contents.
+    /// Those of a namespace, newest first, without their contents.
     async fn list(&self, namespace: &str) -> Result<Vec<BackupEntry>, ClusterError>;
     /// One by its id, contents and all.
     async fn load(&self, namespace: &str, id: &str) -> Result<Option<Backup>, ClusterError>;
@@ -108,15 +108,21 @@ pub trait Backups: Send + Sync {
     async fn mark_undone(&self, namespace: &str, id: &str, at: Timestamp) -> Result<(), ClusterError>;
 }
 
-/// A backup as a list shows it.
+/// A backup as a list shows it, which is what is remembered of a fix. What older versions of refloat didn't note is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupEntry {
     /// The fix's id.
     pub id: String,
     /// The release it changed.
     pub release: String,
+    /// What it did: the way out that it took.
+    pub way: String,
+    /// The newest revision before it.
+    pub revision: Option<u64>,
+    /// For whom.
+    pub by: String,
     /// When.
     pub taken_at: Timestamp,
-    /// Whether it was taken back.
-    pub undone: bool,
+    /// When it was taken back, if it was.
+    pub undone_at: Option<Timestamp>,
 }

@@ -108,8 +108,23 @@ fn told(story: &Story) {
         unlocked(&ns);
 
         done(&ns, major, story, &plan, &before);
+        remembered(&ns, story);
         helms_go_on(&ns);
     });
+}
+
+/// Both fixes, the newer first, and that the older was taken back.
+fn remembered(ns: &Namespace<'static>, story: &Story) {
+    let fixes = refloat_json(ns, ["history", "web", "--fixes", "-o", "json"]);
+    let fixes = fixes.as_array().unwrap();
+    let told: Vec<_> = fixes.iter().map(|fix| (fix["way"].as_str().unwrap(), fix["undoneAt"].is_null())).collect();
+    assert_eq!(told, [(story.way, true), (story.way, false)], "{fixes:?}");
+    assert!(
+        fixes.iter().all(|fix| fix["by"].as_str().unwrap().starts_with("ada") && fix["revision"].is_u64()),
+        "{fixes:?}"
+    );
+    let table = refloat(ns, ["history", "web", "--fixes"]).stdout;
+    assert!(table.starts_with("FIX ") && table.contains("taken back ") && table.lines().count() == 3, "{table}");
 }
 
 /// A dry run, and its fields; gives the way as it is planned.

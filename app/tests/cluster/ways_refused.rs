@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bed::corpus::Scenario;
 use bed::{Driver, Major};
 use serde_json::json;
 
@@ -137,4 +138,45 @@ fn what_a_resume_prunes_is_what_it_says_it_loses() {
         assert_eq!(foretold(&dry["option"], "deleted"), gone);
         assert_eq!(gone.contains("persistentvolumeclaim/web"), !keeps);
     });
+}
+
+#[test]
+fn an_uninstall_that_was_interrupted_is_finished_without_asking() {
+    each(Major::BOTH, |major| {
+        let ns = namespace("finishes", Driver::Secret);
+        helm(&ns, major, "install", "version=1");
+        let uninstall = ["uninstall", "web", "--wait"].map(str::to_owned);
+        ns.helm_with_faults(major, &["DELETE~/deployments/web:kill-before"], uninstall).unwrap().sure().unwrap();
+        let dry = refloat_json(&ns, ["fix", "web", "--auto", "--helm-is-gone", "--dry-run", "-o", "json"]);
+        assert_eq!((&dry["option"]["id"], &dry["option"]["destructive"]), (&"resume".into(), &true.into()), "{dry}");
+        let done = refloat(&ns, ["fix", "web", "--auto", "--yes", "--helm-is-gone"]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let after = Moment::settled(&ns);
+        assert_eq!((after.names(), after.records.len()), (BTreeSet::new(), 0));
+        unlocked(&ns);
+    });
+}
+
+#[test]
+fn an_owner_that_isnt_told_to_keep_its_hands_off_comes_first() {
+    let ns = namespace("owned", Driver::Secret);
+    let suspended = Scenario::all().into_iter().find(|scenario| scenario.id == "flux-suspended").unwrap();
+    let _made = suspended.make(&ns, Major::V3).unwrap();
+    let path = "helm.toolkit.fluxcd.io/v2/helmreleases/web";
+    ns.patch(path, &json!({"spec": {"suspend": false}})).unwrap();
+    let before = Moment::settled(&ns);
+    let args = ["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone"];
+    let refused = refloat(&ns, args);
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    let why = "error: HelmRelease web drives this release, and may act on it at any time; nothing was written";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains(&format!("hint: flux suspend helmrelease web -n {}", ns.name)),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(Moment::now(&ns), before);
+    ns.patch(path, &json!({"spec": {"suspend": true}})).unwrap();
+    let done = refloat(&ns, args);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
 }

@@ -75,6 +75,7 @@ fn klipper(case: &Case<'_>) -> Option<Owner> {
     if target != case.seen.id.namespace {
         return None;
     }
+    let unmanaged = text(chart, "/metadata/annotations/helmcharts.cattle.io~1unmanaged") == "true";
     let job = case.other(&known::jobs(), namespace, &format!("helm-install-{name}"));
     let busy = job.found().is_some_and(|job| number(job, "/status/active").unwrap_or(0) > 0);
     Some(Owner {
@@ -82,9 +83,11 @@ fn klipper(case: &Case<'_>) -> Option<Owner> {
         namespace: namespace.to_owned(),
         name: name.clone(),
         busy,
-        suspended: false,
+        suspended: unmanaged,
         words: if busy {
             format!("the Job of HelmChart {namespace}/{name} is running Helm right now")
+        } else if unmanaged {
+            format!("HelmChart {namespace}/{name} is marked unmanaged")
         } else {
             format!("HelmChart {namespace}/{name} drives this release and will act on it again")
         },

@@ -158,8 +158,6 @@ impl fmt::Display for Means {
 /// Refloat's way for an intent.
 pub fn way(case: &Case) -> &'static str {
     match (case.intent, case.operation) {
-        // To go on deleting is destructive, which has to be asked for by name.
-        (Intent::Finish, Operation::Uninstall) => "resume",
         (Intent::Finish, _) => "auto",
         (Intent::GiveUp, Operation::Install) => "uninstall",
         (Intent::GiveUp, _) => "rollback",

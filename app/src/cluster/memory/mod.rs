@@ -185,8 +185,11 @@ impl Backups for MemoryCluster {
             mine.map(|(_, backup, undone)| BackupEntry {
                 id: backup.id.clone(),
                 release: backup.release.clone(),
+                way: backup.action.clone(),
+                revision: Some(backup.revision),
+                by: backup.by.clone(),
                 taken_at: backup.taken_at,
-                undone: undone.is_some(),
+                undone_at: *undone,
             })
             .collect()
         })

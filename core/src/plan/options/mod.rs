@@ -110,7 +110,13 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
 pub fn automatic(situation: &Situation<'_>) -> Option<Way> {
     let settled = !situation.case.is_open() || situation.liveness.verdict == LivenessVerdict::Stale;
     let first = plan(situation).options.into_iter().next()?;
-    (settled && first.applicable && !first.destructive && first.id != Way::Wait).then_some(first.id)
+    (settled && first.applicable && !loses_more(situation, &first) && first.id != Way::Wait).then_some(first.id)
+}
+
+/// Whether a way loses more than whoever began the operation asked for: an uninstall that is finished deletes what it was to delete.
+pub fn loses_more(situation: &Situation<'_>, option: &WayOut) -> bool {
+    let asked_for = situation.case.kind == OperationKind::Uninstall && option.id == Way::Resume;
+    option.destructive && !asked_for
 }
 
 /// The decision tree: where a way stands among those that are open.
