@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::cluster::{BackupEntry, ClusterError, RecordQuery, WriteObjects, WriteRecords};
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::fix::{Held, Journal, Lock, Traced, held};
+use crate::fix::{Deed, Held, Journal, Lock, Traced, held, post};
 use crate::source::{Gathered, Source};
 
 /// Who carries a fix out, and how fast time goes by for them.
@@ -113,7 +113,9 @@ fn nothing_to_undo(namespace: &str) -> Failure {
 }
 
 /// Locks the release, takes a last look, puts objects and records back and reads the records back, byte for byte.
-pub async fn take_back(source: &Source, undoing: Undoing, rescuer: &Rescuer) -> Result<(), Failure> {
+///
+/// Gives why the namespace's events don't tell of it, if so.
+pub async fn take_back(source: &Source, undoing: Undoing, rescuer: &Rescuer) -> Result<Option<String>, Failure> {
     let Undoing { id, backup, steps, history: planned, gathered, held } = undoing;
     let wrote = AtomicBool::new(false);
     let (records, objects) = (Traced::new(gathered.records.as_ref(), &wrote), Traced::new(source.writable(), &wrote));
@@ -165,8 +167,14 @@ pub async fn take_back(source: &Source, undoing: Undoing, rescuer: &Rescuer) -> 
         }
     }
     let namespace = &backup.record.meta.id.namespace;
-    source.backups.mark_undone(namespace, &backup.id, gathered.records.now().await?).await?;
-    lock.release().await
+    let at = gathered.records.now().await?;
+    source.backups.mark_undone(namespace, &backup.id, at).await?;
+    lock.release().await?;
+    let message = format!(
+        "refloat took fix {} ({}) back, for {}: revision {} is {} again",
+        backup.id, backup.action, rescuer.name, backup.revision, backup.status
+    );
+    Ok(post(source.writable(), Deed { id: &id, fix: &backup.id, reason: "TakenBack", message, at }).await)
 }
 
 async fn record_back(records: &dyn WriteRecords, step: &UndoStep) -> Result<(), Failure> {

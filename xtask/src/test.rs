@@ -41,7 +41,6 @@ impl Test {
         docs()?;
         go()?;
         cargo("all tests", &["test", "--workspace"])?;
-        cargo("a sample of the kill matrix", &["run", "--quiet", "--package", "xtask", "--", "matrix", "--quick"])?;
         cargo(
             "fuzz",
             &["run", "--quiet", "--package", "xtask", "--", "fuzz", "--seconds", &self.fuzz_seconds.to_string()],

@@ -354,6 +354,9 @@ fn report(
         return Ok(Exit::Ok);
     }
     let Some(done) = done else { return Ok(Exit::Ok) };
+    if let Some(why) = &done.untold {
+        ui.say(format!("The namespace's events don't tell of it: {}", one_line(why)))?;
+    }
     let now = match newest {
         Some(newest) => {
             format!("revision {} is {}, label and payload, read back", newest.opened.revision, newest.opened.status)

@@ -1,6 +1,7 @@
 //! `refloat undo`: take a fix back.
 
 use clap::Args;
+use refloat_core::report::one_line;
 
 use super::open;
 use crate::error::Failure;
@@ -59,7 +60,9 @@ pub(super) async fn undo(source: &Source, args: &UndoArgs, rescuer: &Rescuer, ui
         let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
         return Err(if ui.interactive { failure } else { failure.hint("--yes confirms where nobody can be asked") });
     }
-    take_back(source, undoing, rescuer).await?;
+    if let Some(why) = take_back(source, undoing, rescuer).await? {
+        ui.say(format!("The namespace's events don't tell of it: {}", one_line(&why)))?;
+    }
     let restored = format!(
         "{} {id}: revision {} is {} again, as it was before fix {}, read back.",
         paint(GOOD, "Restored"),

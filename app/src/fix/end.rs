@@ -6,7 +6,7 @@ use refloat_core::observe::Observation;
 use refloat_core::plan::Way;
 use refloat_core::record::{RecordMeta, Status};
 
-use super::{Fixed, Fixer, list, objects};
+use super::{Deed, Fixed, Fixer, list, objects, post};
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::observe::observe_known;
@@ -40,7 +40,9 @@ impl Fixer<'_> {
             Ok(looked) => looked,
             Err(failure) => return Err(self.stop(failure, true).await),
         };
-        let (fix, id) = (self.lock.journal.fix.clone(), self.id.clone());
+        let (fix, id, objects) = (self.lock.journal.fix.clone(), self.id.clone(), self.objects);
+        let by = self.lock.journal.by.clone();
+        let at = self.now().await?;
         self.lock.release().await.map_err(|failure| {
             let message = "the fix was carried out, but its lock can't be given back";
             Failure::new(Exit::Partial, message)
@@ -52,7 +54,14 @@ impl Fixer<'_> {
                 .hint(format!("refloat diagnose {} -n {} shows what it is now", id.name, id.namespace))
                 .hint(format!("refloat undo {fix} -n {} takes it back", id.namespace))
         })?;
-        Ok(Fixed { fix, way, file, after })
+        let newest = after.as_ref().and_then(Observation::newest);
+        let now = newest.map_or_else(
+            || "the release is gone".to_owned(),
+            |newest| format!("revision {} is {}", newest.opened.revision, newest.opened.status),
+        );
+        let message = format!("refloat {way} for {by}: {now}; refloat undo {fix} -n {} takes it back", id.namespace);
+        let untold = post(objects, Deed { id: &id, fix: &fix, reason: "Fixed", message, at }).await;
+        Ok(Fixed { fix, way, file, after, untold })
     }
 
     /// How the release stands now, if it is still there, and whether that is what the way was to make of it.

@@ -3,6 +3,7 @@
 
 mod backup;
 mod end;
+mod event;
 mod hooks;
 mod lock;
 mod objects;
@@ -29,6 +30,7 @@ use crate::observe::observe_known;
 use crate::rescue::Rescuer;
 use crate::source::{Gathered, Source};
 
+pub use event::{Deed, post};
 pub use hooks::Doubt;
 pub use lock::{Held, Journal, held};
 
@@ -72,6 +74,8 @@ pub struct Fixed {
     pub file: Option<PathBuf>,
     /// How the release stands now; `None` if it is gone.
     pub after: Option<Observation>,
+    /// Why the namespace's events don't tell of it, if so.
+    pub untold: Option<String>,
 }
 
 /// Reads a release for a fix.

@@ -123,8 +123,16 @@ fn remembered(ns: &Namespace<'static>, story: &Story) {
         fixes.iter().all(|fix| fix["by"].as_str().unwrap().starts_with("ada") && fix["revision"].is_u64()),
         "{fixes:?}"
     );
+    let events = ns.get("events").unwrap();
+    let events = events["items"].as_array().unwrap().iter().filter(|event| event["source"]["component"] == "refloat");
+    let reasons: Vec<_> = events.map(|event| event["reason"].as_str().unwrap()).collect();
+    assert_eq!((count(&reasons, "Fixed"), count(&reasons, "TakenBack")), (2, 1), "{reasons:?}");
     let table = refloat(ns, ["history", "web", "--fixes"]).stdout;
     assert!(table.starts_with("FIX ") && table.contains("taken back ") && table.lines().count() == 3, "{table}");
+}
+
+fn count(words: &[&str], word: &str) -> usize {
+    words.iter().filter(|found| **found == word).count()
 }
 
 /// A dry run, and its fields; gives the way as it is planned.
