@@ -87,7 +87,7 @@ metadata:
   name: {{ .Release.Name }}-hook
   annotations:
     helm.sh/hook: pre-install,pre-upgrade
-    helm.sh/hook-delete-policy: hook-failed
+    helm.sh/hook-delete-policy: before-hook-creation,hook-failed
 stringData: {key: cnry5-hook-Xx0}
 ---
 apiVersion: v1
@@ -143,10 +143,13 @@ fn furnish(ns: &Namespace<'_>, major: Major) {
 }
 
 const BAD: &str = r#"apiVersion: v1
-kind: ConfigMap
+kind: Pod
 metadata:
-  name: "not cnry4-env-Xx0 a name"
-  annotations: {helm.sh/hook: pre-upgrade}
+  name: web-bad
+  annotations: {helm.sh/hook: pre-upgrade, helm.sh/hook-weight: "9"}
+spec:
+  restartPolicy: "not cnry4-env-Xx0"
+  containers: [{name: app, image: "registry.example/app:1"}]
 "#;
 
 /// Every text that a file holds, unpacked to the innermost layer.
@@ -161,6 +164,10 @@ fn layers(path: &Path) -> Vec<String> {
     }
     // Strings in JSON in strings, and base64 in them.
     while let Some(text) = texts.pop() {
+        // Nothing is base64 for nothing, for ever.
+        if text.trim().is_empty() {
+            continue;
+        }
         if let Ok(value) = serde_json::from_str::<Value>(&text) {
             strings(&value, &mut texts);
         } else if let Ok(bytes) = STANDARD.decode(text.trim()) {

@@ -124,7 +124,10 @@ impl Walk<'_> {
         for (field, held) in members.iter_mut() {
             match (field.as_str(), held) {
                 ("annotations", Value::Object(annotations)) => {
-                    let secret = |(key, _): &(&String, &mut Value)| key.as_str() != MARK;
+                    // Helm's own say whose the object is and when a hook runs, without which nothing can be told of it.
+                    let known =
+                        |key: &str| key == MARK || key.starts_with("meta.helm.sh/") || key.starts_with("helm.sh/");
+                    let secret = |(key, _): &(&String, &mut Value)| !known(key);
                     annotations.iter_mut().filter(secret).for_each(|(_, value)| self.value(value, Rule::Secret));
                 }
                 ("labels" | "ownerReferences" | "managedFields" | "finalizers", held) => self.value(held, Rule::Names),
