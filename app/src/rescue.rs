@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::cluster::{BackupEntry, ClusterError, RecordQuery, WriteObjects, WriteRecords};
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::fix::{Deed, Held, Journal, Lock, Traced, held, post};
+use crate::fix::{Deed, Held, Journal, Lock, RACES, Traced, held, post};
 use crate::source::{Gathered, Source};
 
 /// Who carries a fix out, and how fast time goes by for them.
@@ -186,7 +186,29 @@ async fn record_back(records: &dyn WriteRecords, step: &UndoStep) -> Result<(), 
 }
 
 /// Makes an object what it was: gone if it wasn't there, made anew if it is gone, written back if it differs.
+///
+/// Controllers write the status of what was just changed: a lost race is run again, after reading anew.
 async fn put_back(objects: &dyn WriteObjects, id: &ReleaseId, backup: &ObjectBackup) -> Result<(), Failure> {
+    let words = backup.read().words();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let error = match put_back_once(objects, id, backup).await? {
+            Ok(()) => return Ok(()),
+            Err(ClusterError::Conflict(_)) if tries < RACES => continue,
+            Err(error) => error,
+        };
+        return Err(Failure::new(Exit::Partial, format!("{words} can't be put back"))
+            .because(error)
+            .hint("put that right and run the same undo again: it goes on where it stopped"));
+    }
+}
+
+async fn put_back_once(
+    objects: &dyn WriteObjects,
+    id: &ReleaseId,
+    backup: &ObjectBackup,
+) -> Result<Result<(), ClusterError>, Failure> {
     let read = backup.read();
     let words = read.words();
     let unknown = |why: String| Failure::new(Exit::Partial, format!("{words} can't be read")).because(why);
@@ -213,16 +235,11 @@ async fn put_back(objects: &dyn WriteObjects, id: &ReleaseId, backup: &ObjectBac
             None => Ok(None),
         },
     };
-    let handed_over = match (done, backup.before.as_ref().is_some_and(is_applied)) {
+    Ok(match (done, backup.before.as_ref().is_some_and(is_applied)) {
         (Ok(Some(stored)), true) => match owned_by_apply(&stored) {
             Some(owned) => objects.replace_object(&read, &owned).await.map(drop),
             None => Ok(()),
         },
         (other, _) => other.map(drop),
-    };
-    handed_over.map_err(|error| {
-        Failure::new(Exit::Partial, format!("{words} can't be put back"))
-            .because(error)
-            .hint("put that right and run the same undo again: it goes on where it stopped")
     })
 }

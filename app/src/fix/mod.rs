@@ -35,7 +35,7 @@ pub use hooks::Doubt;
 pub use lock::{Held, Journal, held};
 
 pub use lock::Lock;
-pub(crate) use objects::apply;
+pub(crate) use objects::{RACES, apply};
 pub use traced::Traced;
 
 /// How often readiness is looked at, which takes a read for every object. Helm itself looks every two seconds.

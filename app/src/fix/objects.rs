@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::exit::Exit;
 
 /// How often a lost race is run again, after reading anew.
-const RACES: u32 = 5;
+pub const RACES: u32 = 5;
 /// How long between two looks at an object that is to go.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
