@@ -241,7 +241,7 @@ fn what_is_missing_comes_with_the_command_that_gets_it() {
             "helm get manifest web -n shop --revision 1 > manifest.revision-1.yaml",
             "helm history web -n shop -o json > history.json",
             "helm get hooks web -n shop > hooks.yaml",
-            "kubectl get limits,quota -n shop -o yaml --show-managed-fields > limits,quota.yaml",
+            "kubectl get leases,limits,quota -n shop -o yaml --show-managed-fields > leases,limits,quota.yaml",
             "kubectl get events -n shop -o yaml > events.yaml",
             "kubectl get apiservices,mutatingwebhookconfigurations,ns,validatingwebhookconfigurations -o yaml > apiservices,ns,webhooks.yaml",
         ]
@@ -253,6 +253,6 @@ fn what_is_missing_comes_with_the_command_that_gets_it() {
     }
     let paste = read(&[("r.json", &list(&[record(1, "deployed"), record(2, "pending-upgrade")]))]);
     let first = &commands(&paste)[0];
-    let expected = "kubectl get all,cm,limits,quota -n shop -o yaml --show-managed-fields > all,cm,limits,quota.yaml";
+    let expected = "kubectl get all,cm,leases,limits,quota -n shop -o yaml --show-managed-fields > all,cm,leases,limits,quota.yaml";
     assert_eq!(first, expected);
 }
