@@ -109,7 +109,7 @@ fn a_bundle_of_a_bundle_holds_one_release() {
     let saved = on(FIRST, &["bundle", "checkout", "-n", "shop", "-o", &packed]);
     assert_eq!(saved.code, 0, "{}", saved.stderr);
     assert!(saved.text.starts_with("shop/checkout: 2 revisions and "), "{}", saved.text);
-    assert!(saved.text.contains(&format!("next: refloat status checkout --bundle {packed}")), "{}", saved.text);
+    assert!(saved.text.contains(&format!("next: refloat diagnose checkout --bundle {packed}")), "{}", saved.text);
     assert!(std::fs::read(&packed).unwrap().starts_with(&[0x1f, 0x8b]));
     // The same as of the bundle it was taken from, down to the last letter: there is nothing secret in it.
     for args in [

@@ -20,7 +20,7 @@ use crate::settings::Connection;
 #[command(after_help = "\
 Examples:
   refloat bundle cart -n shop -o cart.bundle     all records of a release, and the cluster around it
-  refloat status cart --bundle cart.bundle       any command that reads, without the cluster
+  refloat diagnose cart --bundle cart.bundle     any command that reads, without the cluster
   refloat bundle cart -n shop -o - | ssh desk 'cat > cart.bundle'
 
 Redacted are the data of Secrets, values and variables whose keys look secret, what looks like a credential, and what the
@@ -64,7 +64,7 @@ pub async fn run(args: &BundleArgs, connection: &Connection, ui: &mut Ui) -> Res
     save(&args.output, &file, args.force)?;
     let shown = one_line(&args.output.display().to_string());
     ui.line(format!("{told}, saved to {shown}"))?;
-    ui.line(format!("next: {}", paint(LITERAL, format!("refloat status {} --bundle {shown}", id.name))))?;
+    ui.line(format!("next: {}", paint(LITERAL, format!("refloat diagnose {} --bundle {shown}", id.name))))?;
     Ok(Exit::Ok)
 }
 
