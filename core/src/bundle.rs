@@ -229,7 +229,7 @@ mod tests {
         },
         "recordType": null,
         "created": "2026-11-21T11:00:00Z",
-        "written": "2026-11-21T11:00:00Z"
+        "written": null
       },
       "object": {
         "data": {

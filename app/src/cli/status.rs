@@ -151,7 +151,7 @@ fn problems(
             id: id.clone(),
             revision: record.meta.revision().unwrap_or_default(),
             status: record.meta.status.clone().unwrap_or_default(),
-            since: newest.and_then(|newest| newest.written),
+            since: newest.and_then(|newest| newest.written.or(newest.created)),
             ailments: found.ailments.clone(),
         };
         let next = next(&examined);

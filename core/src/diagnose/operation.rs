@@ -216,9 +216,15 @@ fn is_undone(case: &Case<'_>, object: &Object<'_>) -> bool {
 /// Whether the operation itself superseded the revision before it: its record was written since.
 pub(super) fn base_superseded(case: &Case<'_>) -> bool {
     let Some(base) = case.base else { return false };
-    let written_since = matches!((base.meta.written, case.began), (Some(written), Some(began)) if written >= began);
+    // Where no time is told, it can only have been this one if none came in between.
+    let written_since = match (base.meta.written, case.began) {
+        (Some(written), Some(began)) => written >= began,
+        _ => {
+            case.seen.history.records().iter().rev().nth(1).and_then(RecordMeta::revision) == Some(base.opened.revision)
+        }
+    };
     base.status() == Status::Superseded
-        && (written_since || base.meta.written.is_none())
+        && written_since
         && case.seen.history.deployed().iter().all(|deployed| *deployed >= base.opened.revision)
 }
 

@@ -109,7 +109,8 @@ pub struct RecordMeta {
     pub record_type: Option<String>,
     /// When it was created, by the server's clock.
     pub created: Option<Timestamp>,
-    /// When it was last written, by the server's clock: the newest time in managedFields, or `modifiedAt` of a row.
+    /// When it was last written, by the server's clock: the newest time in managedFields, or `modifiedAt` of a row; `None` if that
+    /// wasn't told, as in what kubectl prints unless asked for managed fields.
     pub written: Option<Timestamp>,
 }
 

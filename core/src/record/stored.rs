@@ -300,7 +300,7 @@ impl ObjectMeta {
             custom: labels,
             record_type,
             created: self.created,
-            written: self.written.or(self.created),
+            written: self.written,
         }
     }
 }
