@@ -230,9 +230,10 @@ async fn put_back_once(
             Some(object) => objects.create(&read, &object).await.map(Some),
             None => Ok(None),
         },
-        (Some(live), Some(_)) => match backup.written_over(&live) {
+        (Some(live), Some(before)) => match backup.written_over(&live) {
             Some(object) => objects.replace_object(&read, &object).await.map(Some),
-            None => Ok(None),
+            // It was put back before, and whose its fields are may have been left to be done.
+            None => Ok(Some(live).filter(|_| owned_by_apply(before).is_none())),
         },
     };
     Ok(match (done, backup.before.as_ref().is_some_and(is_applied)) {

@@ -15,6 +15,15 @@ use crate::error::Failure;
 use crate::source::Source;
 
 impl Fixer<'_> {
+    /// A fix that wrote nothing is nothing to take back: its backup, if it came to be stored, is kept and no longer offered. One that can't
+    /// be marked so does no harm, as to take it back changes nothing.
+    pub(super) async fn forget_backup(&self, source: &Source) {
+        let fix = &self.lock.journal.fix;
+        if let Ok(now) = self.now().await {
+            let _marked = source.backups.mark_undone(&self.id.namespace, fix, now).await.is_ok();
+        }
+    }
+
     /// Stores it in a file and in the cluster; gives the file, or nothing if an earlier run of this fix did.
     pub(super) async fn back_up(
         &mut self,

@@ -36,13 +36,12 @@ impl Fixer<'_> {
 
     /// One more look for a Helm that woke up, a check of what came out, and the lock is given back: nothing is left to go on with.
     pub(super) async fn finish(self, source: &Source, way: Way, file: Option<PathBuf>) -> Result<Fixed, Failure> {
-        let (after, checked) = match self.look_again(source, way).await {
-            Ok(looked) => looked,
-            Err(failure) => return Err(self.stop(failure, true).await),
+        let (at, (after, checked)) = match (self.now().await, self.look_again(source, way).await) {
+            (Ok(at), Ok(looked)) => (at, looked),
+            (Err(failure), _) | (_, Err(failure)) => return Err(self.stop(failure, true).await),
         };
         let (fix, id, objects) = (self.lock.journal.fix.clone(), self.id.clone(), self.objects);
         let by = self.lock.journal.by.clone();
-        let at = self.now().await?;
         self.lock.release().await.map_err(|failure| {
             let message = "the fix was carried out, but its lock can't be given back";
             Failure::new(Exit::Partial, message)

@@ -205,10 +205,11 @@ impl<'a> Lock<'a> {
             };
             let Some(wait) = waits.next() else { return Err(error.into()) };
             tokio::time::sleep(wait).await;
-            match self.objects.answer(&self.read).await? {
-                Answer::Found(lease) if holder(&lease) == self.holder => self.lease = lease,
-                Answer::Found(_) | Answer::Absent => return Ok(()),
-                Answer::Forbidden(_) | Answer::Failed(_) => {}
+            match self.objects.answer(&self.read).await {
+                Ok(Answer::Found(lease)) if holder(&lease) == self.holder => self.lease = lease,
+                Ok(Answer::Found(_) | Answer::Absent) => return Ok(()),
+                // Not seen is not gone: it is tried again as it was known.
+                Ok(Answer::Forbidden(_) | Answer::Failed(_)) | Err(_) => {}
             }
         }
     }

@@ -187,7 +187,13 @@ pub async fn carry_out(
     let mut fixer = Fixer { records: &records, objects: &traced, id, options, tempo, lock, known, tell };
     match fixer.all(source, seen, &work, primary).await {
         Ok(file) => fixer.finish(source, way, file).await,
-        Err(failure) => Err(fixer.stop(failure, wrote.load(Ordering::Relaxed)).await),
+        Err(failure) => {
+            let wrote = wrote.load(Ordering::Relaxed);
+            if !wrote && !fixer.lock.inherited {
+                fixer.forget_backup(source).await;
+            }
+            Err(fixer.stop(failure, wrote).await)
+        }
     }
 }
 

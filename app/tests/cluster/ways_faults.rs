@@ -55,8 +55,6 @@ fn at_each_write_of_a_fix() {
             ended(&broken, &what);
             // The last write gives the lock back: all was done before it.
             if !broken.output.status.success() && (end(&ns) != expected || lock(&ns).is_some()) {
-                // Two attempts within one second of the server's clock can't be told apart by their time, and undo takes the latest.
-                std::thread::sleep(std::time::Duration::from_millis(1100));
                 let again = refloat(&ns, args);
                 assert_eq!(again.code, Some(0), "{what}: {}\nagain: {}", broken.output.stderr, again.stderr);
             }
