@@ -11,7 +11,7 @@ use refloat::fix::judge;
 use refloat::observe::observe;
 use refloat::source::Source;
 use refloat_core::bundle::Bundle;
-use refloat_core::diagnose::{Attempt, Orphan, Owner, diagnose};
+use refloat_core::diagnose::{Attempt, Mark, Orphan, Owner, Run, diagnose};
 use refloat_core::observe::Observation;
 use refloat_core::plan::{Way, plan};
 use serde_json::Value;
@@ -123,11 +123,12 @@ async fn every_field_of_a_diagnosis_is_documented() {
         let (kind, namespace, name, words, suspend) = (text(), text(), text(), text(), text());
         diagnosis.owner = Some(Owner { kind, namespace, name, busy: false, suspended: false, words, suspend });
         let (api_version, kind, namespace, name) = (text(), text(), text(), text());
-        diagnosis.orphans.push(Orphan { api_version, kind, namespace, name });
+        diagnosis.orphans.push(Orphan { mark: Mark::Annotations, api_version, kind, namespace, name });
         diagnosis.attempts = Some(vec![Attempt { object: text(), accepted: false, why: Some(text()) }]);
         diagnosis.liveness.until = Some(diagnosis.at);
         if let Some(hook) = diagnosis.hooks.first_mut() {
-            hook.why = Some(text());
+            (hook.why, hook.again) = (Some(text()), Some(text()));
+            hook.runs.push(Run { at: diagnosis.at, earlier: false });
         }
         paths("", &serde_json::to_value(&diagnosis).unwrap(), &mut found);
     }

@@ -1,7 +1,7 @@
 //! A diagnosis as text: what happened, why, what next; then the proof.
 
 use refloat_core::compare::{Side, Speaks};
-use refloat_core::diagnose::{Cause, Diagnosis, HookRun, LivenessVerdict, ObjectView, Outlook};
+use refloat_core::diagnose::{Cause, Diagnosis, HookRun, LivenessVerdict, Mark, ObjectView, Outlook};
 use refloat_core::report::{age, one_line};
 
 use super::diagnose::is_well;
@@ -220,10 +220,11 @@ impl Page<'_> {
             .iter()
             .map(|hook| {
                 let name = format!("{}/{}", hook.kind.to_lowercase(), hook.name);
-                [name, hook.event.clone(), hook_word(hook.state).to_owned(), hook.why.clone().unwrap_or_default()]
+                let notes: Vec<&str> = [&hook.why, &hook.again].into_iter().flatten().map(String::as_str).collect();
+                [name, hook.event.clone(), hook_word(hook.state).to_owned(), notes.join("; ")]
             })
             .collect();
-        let drawn = moved_in(&table(Some(["HOOK", "RUNS", "STATE", "WHY"]), &rows));
+        let drawn = moved_in(&table(Some(["HOOK", "RUNS", "STATE", "NOTE"]), &rows));
         if fits(&drawn, self.ui.width) {
             return self.ui.write(&drawn);
         }
@@ -248,7 +249,11 @@ impl Page<'_> {
         };
         self.heading("ORPHANS", words)?;
         for orphan in &self.found.orphans {
-            self.ui.line(format!("  {}/{}", orphan.kind.to_lowercase(), one_line(&orphan.name)))?;
+            let by = match orphan.mark {
+                Mark::Annotations => "",
+                Mark::Label => "  (by its label app.kubernetes.io/instance alone)",
+            };
+            self.ui.line(format!("  {}/{}{by}", orphan.kind.to_lowercase(), one_line(&orphan.name)))?;
         }
         Ok(())
     }

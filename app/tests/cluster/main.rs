@@ -10,6 +10,7 @@ mod dry_apply;
 mod edited;
 mod errors;
 mod kubeconfig;
+mod left_behind;
 mod oddities;
 mod parity;
 mod pasted;

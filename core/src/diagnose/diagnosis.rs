@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::answers::{Answers, answers};
 use super::case::{Case, Object};
 use super::causes::{Cause, Scene, causes};
-use super::hooks::{HookRun, HookView};
+use super::hooks::{HookRun, HookView, Run};
 use super::liveness::{Liveness, liveness};
 use super::next::next_step;
 use super::operation::{Operation, Phase, operation};
@@ -180,6 +180,11 @@ pub struct HookSummary {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// When its object was made.
+    pub runs: Vec<Run>,
+    /// How often it ran, if that is more than once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
 }
 
 /// A revision that was good.
@@ -238,7 +243,7 @@ pub fn diagnose(seen: &Observation) -> Diagnosis {
         next_step,
         objects: case.objects.iter().map(object_view).collect(),
         nearer: nearer(&case),
-        hooks: operation.before.iter().chain(&operation.after).map(hook_summary).collect(),
+        hooks: operation.before.iter().chain(&operation.after).map(|hook| hook_summary(hook, seen.at)).collect(),
         orphans: orphans(&case),
         owner: owner(&case),
         history: past(seen),
@@ -291,7 +296,7 @@ fn object_view(object: &Object<'_>) -> ObjectView {
     }
 }
 
-fn hook_summary(hook: &HookView<'_>) -> HookSummary {
+fn hook_summary(hook: &HookView<'_>, now: Timestamp) -> HookSummary {
     HookSummary {
         name: hook.hook.name.clone(),
         kind: hook.hook.kind.clone(),
@@ -299,6 +304,8 @@ fn hook_summary(hook: &HookView<'_>) -> HookSummary {
         state: hook.run,
         weight: hook.hook.weight,
         why: hook.why.clone(),
+        runs: hook.runs.clone(),
+        again: hook.ran_again(now),
     }
 }
 

@@ -5,6 +5,8 @@
 //! bundle is the diagnosis of the cluster it was taken from, and nothing is read twice.
 
 mod kinds;
+pub mod known;
+mod orphans;
 mod read;
 mod revision;
 mod wanted;
@@ -19,6 +21,7 @@ use crate::manifest::ManifestObject;
 use crate::record::{Damage, Driver, Head, RecordMeta};
 
 pub use kinds::*;
+pub use orphans::*;
 pub use read::*;
 pub use revision::*;
 pub use wanted::*;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Kind, Observation, Read};
+use super::{Kind, Observation, Read, known, orphan_lists};
 use crate::manifest::ManifestObject;
 use crate::ready::{Children, Verdict, children_needed, ready};
 use crate::record::Status;
@@ -20,85 +20,6 @@ const MOST_NAMESPACES: usize = 20;
 const MOST_PODS: usize = 50;
 /// How many logs are read.
 const MOST_LOGS: usize = 5;
-
-/// Kinds that Helm's label reaches though Helm didn't write them, or that nobody misses.
-const NEVER_ORPHANS: [&str; 6] = ["Event", "EndpointSlice", "Endpoints", "Lease", "ReplicaSet", "ControllerRevision"];
-
-/// Kubernetes' own kinds that explain things.
-pub mod known {
-    use super::super::Kind;
-
-    /// Pods.
-    pub fn pods() -> Kind {
-        Kind::known("v1", "Pod", "pods", true)
-    }
-    /// ReplicaSets.
-    pub fn replica_sets() -> Kind {
-        Kind::known("apps/v1", "ReplicaSet", "replicasets", true)
-    }
-    /// Events.
-    pub fn events() -> Kind {
-        Kind::known("v1", "Event", "events", true)
-    }
-    /// Namespaces.
-    pub fn namespaces() -> Kind {
-        Kind::known("v1", "Namespace", "namespaces", false)
-    }
-    /// Quotas.
-    pub fn quotas() -> Kind {
-        Kind::known("v1", "ResourceQuota", "resourcequotas", true)
-    }
-    /// Limit ranges.
-    pub fn limit_ranges() -> Kind {
-        Kind::known("v1", "LimitRange", "limitranges", true)
-    }
-    /// Webhooks that may change objects.
-    pub fn mutating_webhooks() -> Kind {
-        let resource = "mutatingwebhookconfigurations";
-        Kind::known("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", resource, false)
-    }
-    /// Webhooks that may refuse objects.
-    pub fn validating_webhooks() -> Kind {
-        let resource = "validatingwebhookconfigurations";
-        Kind::known("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", resource, false)
-    }
-    /// Servers of further API groups.
-    pub fn api_services() -> Kind {
-        Kind::known("apiregistration.k8s.io/v1", "APIService", "apiservices", false)
-    }
-    /// Jobs.
-    pub fn jobs() -> Kind {
-        Kind::known("batch/v1", "Job", "jobs", true)
-    }
-    /// Services.
-    pub fn services() -> Kind {
-        Kind::known("v1", "Service", "services", true)
-    }
-    /// Where services lead.
-    pub fn endpoint_slices() -> Kind {
-        Kind::known("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", true)
-    }
-    /// Nodes.
-    pub fn nodes() -> Kind {
-        Kind::known("v1", "Node", "nodes", false)
-    }
-    /// Claims.
-    pub fn claims() -> Kind {
-        Kind::known("v1", "PersistentVolumeClaim", "persistentvolumeclaims", true)
-    }
-    /// Locks.
-    pub fn leases() -> Kind {
-        Kind::known("coordination.k8s.io/v1", "Lease", "leases", true)
-    }
-    /// The name of a release's lock, which whoever fixes it holds.
-    pub fn lock(id: &crate::inventory::ReleaseId) -> String {
-        format!("refloat.{}", id.name)
-    }
-    /// Classes of volumes.
-    pub fn storage_classes() -> Kind {
-        Kind::known("storage.k8s.io/v1", "StorageClass", "storageclasses", false)
-    }
-}
 
 /// Takes what was read so far; gives what is still missing, each once. Empty when nothing more would help.
 pub fn wanted(seen: &Observation) -> Vec<Read> {
@@ -149,20 +70,6 @@ pub fn pods_list(object: &Value, namespace: &str) -> Option<Read> {
     (!terms.is_empty()).then(|| Read::list(&known::pods(), namespace, &terms.join(",")))
 }
 
-/// Lists of what carries Helm's label, in which objects are found that no manifest knows any more.
-pub fn orphan_lists(seen: &Observation) -> Vec<Read> {
-    let cluster_wide: BTreeSet<(&str, &str)> =
-        manifests(seen).map(|object| (object.group(), object.kind.as_str())).collect();
-    let listed = |kind: &&Kind| {
-        kind.listable
-            && !NEVER_ORPHANS.contains(&kind.kind.as_str())
-            && (kind.namespaced || cluster_wide.contains(&(kind.group.as_str(), kind.kind.as_str())))
-    };
-    let namespace = |kind: &Kind| if kind.namespaced { seen.id.namespace.clone() } else { String::new() };
-    let read = |kind: &Kind| Read::metadata(kind, &namespace(kind), "app.kubernetes.io/managed-by=Helm");
-    seen.kinds().preferred().filter(listed).map(read).collect()
-}
-
 /// Pods that were read with a workload of the release or with a hook, each once.
 pub fn pods(seen: &Observation) -> Vec<&Value> {
     let mut names = BTreeSet::new();
@@ -188,7 +95,7 @@ fn unready(seen: &Observation) -> impl Iterator<Item = (&Value, &str)> {
 }
 
 /// All objects of the manifests that were opened, hooks included.
-fn manifests(seen: &Observation) -> impl Iterator<Item = &ManifestObject> {
+pub(super) fn manifests(seen: &Observation) -> impl Iterator<Item = &ManifestObject> {
     let opened = seen.revisions.values().filter_map(|revision| revision.as_ref().ok());
     opened.flat_map(|revision| revision.objects.iter().chain(revision.hook_objects.iter().flatten()))
 }

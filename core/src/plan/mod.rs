@@ -156,6 +156,7 @@ fn fresh_hook(
         started: None,
         ended: None,
         recorded: false,
+        runs: Vec::new(),
     };
     hook_step(case, &view)
 }

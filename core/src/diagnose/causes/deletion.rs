@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::words::{cause, refusals, see};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::{list, text, time};
+use crate::diagnose::orphans::{Mark, mark};
 use crate::observe::{Live, OperationKind, Read, known, orphan_lists};
 use crate::record::Status;
 use crate::report::{age, one_line};
@@ -54,14 +55,12 @@ fn going<'a>(scene: &Scene<'a>) -> Vec<Going<'a>> {
             found.push(Going { kind: &object.kind, namespace, name: &object.name, live });
         }
     }
-    let id = &scene.case.seen.id;
     for read in orphan_lists(scene.case.seen) {
         let Read::List { kind, .. } = &read else { continue };
         let Some(kind) = scene.case.seen.kinds().any_version(&kind.api_version(), &kind.kind) else { continue };
         for live in scene.case.seen.items(&read) {
             let (namespace, name) = (text(live, "/metadata/namespace"), text(live, "/metadata/name"));
-            let annotation = |key: &str| text(live, &format!("/metadata/annotations/meta.helm.sh~1{key}"));
-            let own = annotation("release-name") == id.name && annotation("release-namespace") == id.namespace;
+            let own = mark(scene.case, live) == Some(Mark::Annotations);
             let known = found.iter().any(|going| going.kind == kind.kind && going.name == name);
             if own && !known {
                 found.push(Going { kind: &kind.kind, namespace, name, live });

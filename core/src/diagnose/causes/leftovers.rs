@@ -3,6 +3,7 @@
 use super::words::{add, after, cause, see};
 use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::text;
+use crate::diagnose::orphans::{Mark, mark};
 use crate::diagnose::past::past;
 use crate::observe::{OperationKind, Read, orphan_lists};
 use crate::record::Status;
@@ -30,14 +31,12 @@ fn kept(scene: &Scene<'_>) -> Option<Cause> {
             add(&mut names, object.words());
         }
     }
-    let id = &scene.case.seen.id;
     for read in orphan_lists(scene.case.seen) {
         let Read::List { kind, .. } = &read else { continue };
         for item in scene.case.seen.items(&read).filter(|item| !text(item, POLICY).is_empty()) {
-            let annotation = |key: &str| text(item, &format!("/metadata/annotations/meta.helm.sh~1{key}"));
             let name = text(item, "/metadata/name");
             let known = scene.case.objects.iter().any(|object| object.kind == kind.kind && object.name == name);
-            if annotation("release-name") == id.name && annotation("release-namespace") == id.namespace && !known {
+            if mark(scene.case, item) == Some(Mark::Annotations) && !known {
                 if command.is_empty() {
                     command = see(&kind.kind, text(item, "/metadata/namespace"), name);
                 }
