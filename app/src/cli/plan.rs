@@ -1,7 +1,7 @@
 //! `refloat plan`: the ways out, the recommended first.
 
 use clap::Args;
-use refloat_core::plan::{EffectKind, WayOut, plan as rank};
+use refloat_core::plan::{EffectKind, Way, WayOut, plan as rank};
 use refloat_core::record::Status;
 use refloat_core::report::one_line;
 
@@ -110,7 +110,8 @@ fn way(place: usize, option: &WayOut, release: &str, namespace: &str, all: bool,
         }
     }
     let typed = match option.id {
-        refloat_core::plan::Way::Wait => format!("refloat diagnose {release} -n {namespace}"),
+        Way::Wait => format!("refloat diagnose {release} -n {namespace}"),
+        Way::Escalate => format!("refloat bundle {release} -n {namespace} -o {release}.bundle"),
         way => format!("refloat fix {release} -n {namespace} --with {way}"),
     };
     ui.line(format!("   type     {}", paint(LITERAL, typed)))
@@ -123,6 +124,7 @@ pub(super) fn effect_word(effect: EffectKind) -> &'static str {
         EffectKind::Changed => "changes",
         EffectKind::Unchanged => "keeps",
         EffectKind::Deleted => "deletes",
+        EffectKind::Freed => "frees",
         EffectKind::Gone => "is gone",
         EffectKind::Run => "runs",
         EffectKind::Unknown => "unknown",

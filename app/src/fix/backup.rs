@@ -47,6 +47,11 @@ impl Fixer<'_> {
         for read in reads {
             objects.extend(ObjectBackup::new(read, super::objects::live(self.objects, read).await?));
         }
+        let mut copies = Vec::new();
+        let unmarked = work.remove.iter().filter(|removed| !removed.marked).map(|removed| &removed.read);
+        for read in unmarked.chain(work.free.iter().map(|freed| &freed.read)) {
+            copies.extend(super::objects::live(self.objects, read).await?);
+        }
         let backup = Backup {
             api_version: BACKUP_VERSION.to_owned(),
             kind: "RecordBackup".to_owned(),
@@ -62,6 +67,7 @@ impl Fixer<'_> {
             record: primary,
             others,
             objects,
+            copies,
         };
         let file = backup_file::save(self.options.backup_dir.as_ref(), &backup)?;
         match source.backups.store(&self.id.namespace, &backup).await {

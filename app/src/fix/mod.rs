@@ -259,6 +259,10 @@ impl Fixer<'_> {
             let now = self.now().await?;
             self.lock.renew(&self.id, now).await?;
         }
+        for freed in &work.free {
+            self.note(&format!("taking finalizers off {}", freed.words)).await?;
+            objects::free(self.objects, freed).await?;
+        }
         if work.wait && self.options.wait {
             self.until_ready(work).await?;
         }

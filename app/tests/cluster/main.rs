@@ -26,6 +26,7 @@ mod ways_faults;
 mod ways_hooks;
 mod ways_race;
 mod ways_refused;
+mod ways_unblock;
 
 use std::ffi::OsStr;
 use std::process::Command;

@@ -51,6 +51,9 @@ mod webhooks;
 pub(super) mod words;
 mod workload;
 
+pub use deletion::{HeldByFinalizers, held_by_finalizers};
+pub use webhooks::own_dead_webhooks;
+
 /// How sure a cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -172,6 +175,6 @@ pub fn causes(scene: &Scene<'_>) -> Vec<Cause> {
 }
 
 #[cfg(test)]
-pub(super) mod api_tests;
+pub(crate) mod api_tests;
 #[cfg(test)]
 mod tests;

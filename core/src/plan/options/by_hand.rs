@@ -12,11 +12,11 @@ pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
     let values = format!("refloat get values {name} -n {namespace} --revision {revision} -o yaml > values.yaml");
     let backup = format!("kubectl get secrets -n {namespace} -l owner=helm,name={name} -o yaml > {name}-records.yaml");
     match way {
-        Way::Wait => vec![format!("refloat diagnose {name} -n {namespace}")],
+        Way::Wait | Way::Escalate => vec![format!("refloat diagnose {name} -n {namespace}")],
         Way::Resume | Way::Complete if case.status() == crate::record::Status::Uninstalling => {
             vec![backup, format!("helm uninstall {name} -n {namespace}")]
         }
-        Way::Resume | Way::Complete => vec![
+        Way::Resume | Way::Complete | Way::Converge => vec![
             backup,
             values,
             format!(
@@ -35,6 +35,14 @@ pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
                 chart.unwrap_or_else(|| "CHART".to_owned())
             ),
         ],
+        Way::Forget => vec![
+            backup,
+            values,
+            format!(
+                "kubectl delete secret sh.helm.release.v1.{name}.v{revision} -n {namespace}   # objects stay as they are"
+            ),
+        ],
+        Way::Unblock => Vec::new(),
         Way::Rollback => {
             let good = last_good(case).map_or_else(|| "REVISION".to_owned(), |good| good.revision.to_string());
             vec![

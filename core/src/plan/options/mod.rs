@@ -1,6 +1,7 @@
 //! The ways out of one release, ranked: which are open, what each does to every object, what is lost, how it is taken back.
 
 mod by_hand;
+mod escalate;
 mod losses;
 mod words;
 
@@ -93,7 +94,10 @@ pub struct Situation<'a> {
 pub fn plan(situation: &Situation<'_>) -> Plan {
     let case = situation.case;
     let mut options: Vec<WayOut> = Way::ALL.into_iter().map(|way| option(situation, way, false, false)).collect();
+    options.retain(|option| option.id != Way::Escalate);
     options.sort_by_key(|option| (!option.applicable, rank(situation, option)));
+    let (place, escalate) = escalate::option(situation, &options);
+    options.insert(place, escalate);
     Plan {
         schema: PLAN_VERSION,
         release: case.seen.id.name.clone(),
@@ -110,7 +114,8 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
 pub fn automatic(situation: &Situation<'_>) -> Option<Way> {
     let settled = !situation.case.is_open() || situation.liveness.verdict == LivenessVerdict::Stale;
     let first = plan(situation).options.into_iter().next()?;
-    (settled && first.applicable && !loses_more(situation, &first) && first.id != Way::Wait).then_some(first.id)
+    let nothing = matches!(first.id, Way::Wait | Way::Escalate);
+    (settled && first.applicable && !loses_more(situation, &first) && !nothing).then_some(first.id)
 }
 
 /// Whether a way loses more than whoever began the operation asked for: an uninstall that is finished deletes what it was to delete.
@@ -121,25 +126,34 @@ pub fn loses_more(situation: &Situation<'_>, option: &WayOut) -> bool {
 
 /// The decision tree: where a way stands among those that are open.
 fn rank(situation: &Situation<'_>, option: &WayOut) -> u8 {
-    let blocked = is_blocked(situation);
-    match (option.id, situation.case.status()) {
-        (Way::Wait, _) => 0,
-        (Way::Repair, _) => 1,
-        (Way::Complete, _) => 2,
+    let blocked = stands_in_the_way(situation);
+    match option.id {
+        Way::Wait => 0,
+        Way::Repair => 1,
+        Way::Complete => 2,
         // What keeps it from being ready keeps it from being finished, too.
-        (Way::Resume, _) if blocked => 6,
-        (Way::Resume, _) => 3,
-        (Way::Rollback, _) if blocked => 4,
-        (Way::Unlock, _) => 5,
-        (Way::Rollback, _) => 5,
-        (Way::Uninstall, _) => 9,
+        Way::Resume | Way::Converge if blocked => 7,
+        Way::Resume | Way::Converge => 3,
+        Way::Rollback if blocked => 4,
+        Way::Unlock | Way::Rollback => 5,
+        Way::Unblock => 6,
+        Way::Forget => 8,
+        Way::Uninstall => 9,
+        Way::Escalate => 10,
     }
+}
+
+fn stands_in_the_way(situation: &Situation<'_>) -> bool {
+    // Neither time nor a missing record write keeps anything from being done.
+    let harmless = ["slow-rollout", "final-write-missing"];
+    let stands =
+        |cause: &Cause| matches!(cause.depth, depth::BLOCKER | depth::OBJECT) && !harmless.contains(&cause.code);
+    situation.causes.iter().any(stands)
 }
 
 /// Whether something stands in the way that finishing won't overcome.
 pub fn is_blocked(situation: &Situation<'_>) -> bool {
-    let stands = |cause: &&Cause| matches!(cause.depth, depth::BLOCKER | depth::OBJECT) && cause.code != "slow-rollout";
-    situation.case.is_open() && situation.causes.iter().any(|cause| stands(&cause))
+    situation.case.is_open() && stands_in_the_way(situation)
 }
 
 /// Takes a situation and a way; gives the work, or why the way isn't open. One that was interrupted is gone on with, whatever it has come to.
@@ -175,7 +189,7 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
             option.effects = effects(case, &work);
             option.losses = losses::losses(case, &work);
             option.destructive = way == Way::Uninstall || !option.losses.is_empty();
-            option.preconditions = preconditions(situation, way);
+            option.preconditions = preconditions(situation, way, Some(&work));
             option.steps = steps(&work);
         }
         Err(refusal) => option.why = refusal.to_string(),
@@ -202,6 +216,11 @@ fn open(situation: &Situation<'_>, way: Way) -> Result<(), Refusal> {
         Way::Rollback if case.status() == Status::Deployed => no("a revision is deployed"),
         Way::Rollback if last_good(case).is_none() => Err(Refusal::NoGood),
         Way::Rollback if case.kind == OperationKind::None => no("nothing failed and nothing is under way"),
+        Way::Uninstall
+            if case.kind == OperationKind::Upgrade && case.status() == Status::Failed && last_good(case).is_none() =>
+        {
+            Ok(())
+        }
         Way::Uninstall if case.kind != OperationKind::Install => {
             no("there is something to go back to or to go on with; helm uninstall takes a release away")
         }
@@ -233,11 +252,12 @@ pub fn effects(case: &Case<'_>, work: &Work) -> Vec<Effect> {
     let mut found = hooks(&work.before);
     found.extend(work.apply.iter().map(|applied| applied.effect(&live(&applied.read))));
     found.extend(work.remove.iter().map(|removed| removed.effect(&case.seen.id, &live(&removed.read))));
+    found.extend(work.free.iter().map(|freed| freed.effect(&live(&freed.read))));
     found.extend(hooks(&work.after));
     found
 }
 
-fn preconditions(situation: &Situation<'_>, way: Way) -> Vec<Precondition> {
+fn preconditions(situation: &Situation<'_>, way: Way, work: Option<&Work>) -> Vec<Precondition> {
     let case = situation.case;
     let mut found = Vec::new();
     if case.is_open() && way != Way::Wait {
@@ -253,7 +273,11 @@ fn preconditions(situation: &Situation<'_>, way: Way) -> Vec<Precondition> {
         let what = format!("{} {} keeps its hands off meanwhile{how}", owner.kind, owner.name);
         found.push(Precondition { what, met: Some(owner.suspended) });
     }
-    if matches!(way, Way::Resume | Way::Rollback) {
+    if way == Way::Unblock && work.is_some_and(|work| !work.free.is_empty()) {
+        let what = "whoever set the finalizers is gone for good and won't clean up any more".to_owned();
+        found.push(Precondition { what, met: None });
+    }
+    if matches!(way, Way::Resume | Way::Rollback | Way::Converge) {
         for problem in situation.causes.iter().filter(|cause| cause.depth == depth::BLOCKER) {
             found.push(Precondition { what: format!("out of the way: {}", problem.summary), met: Some(false) });
         }
@@ -281,6 +305,9 @@ pub fn steps(work: &Work) -> Vec<String> {
     if !work.remove.is_empty() {
         let those = if work.remove.len() == 1 { "is" } else { "are" };
         found.push(format!("delete {} that {those} not to be there", counted(work.remove.len(), "object")));
+    }
+    for freed in &work.free {
+        found.push(format!("take {} off {}", freed.finalizers.join(", "), freed.words));
     }
     if work.wait && !(work.apply.is_empty() && work.remove.is_empty()) {
         found.push("wait until they are ready or gone".to_owned());

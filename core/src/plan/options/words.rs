@@ -27,16 +27,25 @@ pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
         },
         Way::Repair => "the records contradict each other, and the objects need nothing".to_owned(),
         Way::Uninstall => "nothing was deployed before, so nothing is left to go back to".to_owned(),
+        Way::Converge => {
+            format!(
+                "the {kind} failed with {} of {} objects as it wants them: the rest is done",
+                operation.done, operation.of
+            )
+        }
+        Way::Unblock => "something holds it up that nobody else takes out of the way".to_owned(),
+        Way::Forget => "the attempt is to leave no trace; unlock does the same and keeps its record".to_owned(),
+        Way::Escalate => String::new(),
     }
 }
 
 /// How much can go wrong.
 pub(super) fn risk(way: Way) -> &'static str {
     match way {
-        Way::Wait => "none",
+        Way::Wait | Way::Escalate => "none",
         Way::Complete | Way::Repair => "low",
-        Way::Resume | Way::Unlock | Way::Rollback => "medium",
-        Way::Uninstall => "high",
+        Way::Resume | Way::Unlock | Way::Rollback | Way::Converge | Way::Forget => "medium",
+        Way::Uninstall | Way::Unblock => "high",
     }
 }
 
@@ -44,14 +53,21 @@ pub(super) fn risk(way: Way) -> &'static str {
 pub(super) fn then(case: &Case<'_>, way: Way) -> String {
     let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
     match way {
-        Way::Wait => "nothing changes".to_owned(),
+        Way::Wait | Way::Escalate => "nothing changes".to_owned(),
+        Way::Unblock => "the operation is as open as before; refloat plan then shows how to end it".to_owned(),
         Way::Complete | Way::Resume if case.status() == crate::record::Status::Uninstalling => {
             "the release is gone".to_owned()
         }
-        Way::Complete | Way::Resume => {
+        Way::Complete | Way::Resume | Way::Converge => {
             format!("revision {revision} is deployed; the next helm upgrade goes on from it")
         }
         Way::Unlock => format!("the next helm upgrade {}", baseline(case, revision)),
+        Way::Forget => match case.seen.history.deployed().into_iter().filter(|other| *other != revision).max() {
+            Some(deployed) => {
+                format!("the next helm upgrade goes on from revision {deployed}, and takes number {revision} again")
+            }
+            None => "Helm knows nothing of the attempt".to_owned(),
+        },
         Way::Rollback => format!("revision {} is deployed and holds what the good one held", revision + 1),
         Way::Repair => "Helm sees one deployed revision".to_owned(),
         Way::Uninstall => "the name is free".to_owned(),
@@ -80,9 +96,12 @@ fn baseline(case: &Case<'_>, failed: u64) -> String {
 pub(super) fn undo(case: &Case<'_>, way: Way) -> String {
     let namespace = &case.seen.id.namespace;
     match way {
-        Way::Wait => String::new(),
-        Way::Complete | Way::Repair | Way::Unlock => format!("refloat undo -n {namespace}"),
-        Way::Resume | Way::Rollback => {
+        Way::Wait | Way::Escalate => String::new(),
+        Way::Complete | Way::Repair | Way::Unlock | Way::Forget => format!("refloat undo -n {namespace}"),
+        Way::Unblock => {
+            format!("refloat undo -n {namespace} puts webhooks back; what was freed of its finalizers is gone")
+        }
+        Way::Resume | Way::Rollback | Way::Converge => {
             format!("refloat undo -n {namespace} puts records and objects back; what hooks did stays done")
         }
         Way::Uninstall => {
