@@ -3,9 +3,9 @@
 use bed::corpus::objects::{claim, config_map, deployment, service};
 use bed::corpus::{Case, SOON};
 use bed::{Driver, Major, Namespace};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::ways::{LIMIT, Moment, fix, fixed, helm, killed, statuses, unlocked};
+use crate::ways::{LIMIT, Moment, fix, fixed, helm, killed, own_webhook, statuses, unlocked, webhook_path};
 use crate::{each, namespace, refloat, refloat_json};
 
 /// The way as the plan has it.
@@ -93,18 +93,8 @@ fn a_releases_own_dead_webhook_is_taken_away_and_comes_back() {
     each(Major::BOTH, |major| {
         let ns = namespace("ownhook", Driver::Secret);
         let case = Case::new(&ns, major);
-        let name = format!("{}-own", ns.name);
-        let path = format!("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{name}");
-        let configuration = json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-            "metadata": {"name": name},
-            "webhooks": [{
-                "name": format!("{name}.example.com"), "clientConfig": {"service": {"name": "web", "namespace": ns.name}},
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["*"]}],
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ns.name}},
-                "failurePolicy": "Fail", "sideEffects": "None", "admissionReviewVersions": ["v1"], "timeoutSeconds": 2,
-            }],
-        });
+        let path = webhook_path(&ns);
+        let configuration = own_webhook(&ns);
         let own = |version| vec![service("web"), deployment("web", "crash-loop", version), configuration.clone()];
         case.install(1, &own(1), &[]).unwrap();
         case.waiting("web", "CrashLoopBackOff").unwrap();
@@ -113,7 +103,7 @@ fn a_releases_own_dead_webhook_is_taken_away_and_comes_back() {
         case.helm("upgrade", 2, &objects, &[]).unwrap().failed().unwrap();
 
         let option = dry(&ns, "unblock");
-        let gone = format!("validatingwebhookconfiguration/{name}");
+        let gone = format!("validatingwebhookconfiguration/{}-own", ns.name);
         assert_eq!(
             (&option["destructive"], &option["effects"][0]["object"]),
             (&false.into(), &gone.as_str().into()),
