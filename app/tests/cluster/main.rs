@@ -16,6 +16,7 @@ mod parity;
 mod pasted;
 mod record;
 mod rescue;
+mod restarted;
 mod rights;
 mod seeing;
 mod sql;
