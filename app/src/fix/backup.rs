@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use refloat_core::manifest::with_versions;
 use refloat_core::observe::Observation;
 use refloat_core::plan::{RecordStep, Work};
 use refloat_core::record::StoredRecord;
@@ -84,7 +85,9 @@ impl Fixer<'_> {
 /// The revisions whose records are changed or deleted.
 fn touched(work: &Work) -> Vec<u64> {
     let revision = |step: &RecordStep| match step {
-        RecordStep::Edit { revision, .. } | RecordStep::Delete { revision } => Some(*revision),
+        RecordStep::Edit { revision, .. } | RecordStep::Versions { revision, .. } | RecordStep::Delete { revision } => {
+            Some(*revision)
+        }
         RecordStep::Create { .. } => None,
     };
     let mut revisions: Vec<u64> = work.records().filter_map(revision).collect();
@@ -102,6 +105,11 @@ fn states(work: &Work, record: &StoredRecord) -> Vec<String> {
             RecordStep::Edit { revision, edit, .. } if record.meta.revision() == Some(*revision) => {
                 let Ok(edited) = record.edited(edit) else { continue };
                 record = edited;
+                states.push(record.digest());
+            }
+            RecordStep::Versions { revision, versions } if record.meta.revision() == Some(*revision) => {
+                let Ok(changed) = record.with_manifest(|manifest| with_versions(manifest, versions)) else { continue };
+                record = changed;
                 states.push(record.digest());
             }
             RecordStep::Delete { revision } if record.meta.revision() == Some(*revision) => states.push(String::new()),

@@ -199,7 +199,7 @@ pub async fn carry_out(
 
 /// A record that somebody sealed can't be changed any more: better known before anything else is.
 fn writable(work: &Work, primary: &StoredRecord) -> Result<(), Failure> {
-    let edits = |step: &RecordStep| matches!(step, RecordStep::Edit { revision, .. } if primary.meta.revision() == Some(*revision));
+    let edits = |step: &RecordStep| matches!(step, RecordStep::Edit { revision, .. } | RecordStep::Versions { revision, .. } if primary.meta.revision() == Some(*revision));
     if !primary.is_immutable() || !work.records().any(edits) {
         return Ok(());
     }

@@ -28,6 +28,7 @@ mod ways_hooks;
 mod ways_race;
 mod ways_refused;
 mod ways_unblock;
+mod ways_versions;
 
 use std::ffi::OsStr;
 use std::process::Command;

@@ -211,6 +211,28 @@ fn what_is_about_data_is_a_persons_to_decide() {
 }
 
 #[test]
+fn versions_that_are_gone_are_written_anew() {
+    let budget =
+        |version: &str| json!({"apiVersion": version, "kind": "PodDisruptionBudget", "metadata": {"name": "web"}});
+    let stage = |version: &str| {
+        Stage::new()
+            .revision(1, Status::Deployed, "Install complete", 7200, &[config_map("a", "1"), budget(version)])
+            .there(live(config_map("a", "1")))
+            .there(live(budget("policy/v1")))
+    };
+    assert_eq!(open(&stage("policy/v1")), []);
+    assert_eq!(open(&stage("policy/v1beta1")), [Way::Repair]);
+    let steps = of(&stage("policy/v1beta1"), Way::Repair).steps;
+    assert_eq!(steps, ["write policy/v1 for policy/v1beta1 of PodDisruptionBudget into the manifest of revision 1"]);
+    let moved = json!({"apiVersion": "extensions/v1beta1", "kind": "Deployment", "metadata": {"name": "web"}});
+    let moved = Stage::new().revision(1, Status::Deployed, "Install complete", 7200, &[moved]);
+    assert_eq!(
+        of(&moved, Way::Repair).steps,
+        ["write apps/v1 for extensions/v1beta1 of Deployment into the manifest of revision 1"]
+    );
+}
+
+#[test]
 fn a_failed_hooks_object_is_in_the_way() {
     let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate"}});
     let mut there = job.clone();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Way;
 use crate::diagnose::{Case, HookRun, HookView};
 use crate::inventory::ReleaseId;
-use crate::manifest::ManifestObject;
+use crate::manifest::{ManifestObject, NewVersion};
 use crate::merge::{self, merge};
 use crate::observe::{Live, Read};
 use crate::record::InfoEdit;
@@ -82,6 +82,13 @@ pub enum RecordStep {
         revision: u64,
         /// What to set in it.
         edit: InfoEdit,
+    },
+    /// Writes objects of a revision's manifest in versions that the server serves.
+    Versions {
+        /// Which.
+        revision: u64,
+        /// What to write instead of what.
+        versions: Vec<NewVersion>,
     },
     /// Deletes a revision's record.
     Delete {

@@ -294,6 +294,10 @@ pub fn steps(work: &Work) -> Vec<String> {
             format!("mark revision {revision} {status}{sealed}")
         }
         RecordStep::Create { from, revision, .. } => format!("store revision {revision}, made of revision {from}"),
+        RecordStep::Versions { revision, versions } => {
+            let all = versions.iter().map(|new| format!("{} for {} of {}", new.to, new.from, new.kind));
+            format!("write {} into the manifest of revision {revision}", all.collect::<Vec<_>>().join(", "))
+        }
         RecordStep::Delete { revision } => format!("delete the record of revision {revision}"),
     };
     let hook = |hook: &super::HookStep| format!("{} hook {}: {}", hook.event, hook.name, words::hook(hook.run));

@@ -25,7 +25,7 @@ pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
             Some(good) => format!("revision {} is known to have been good: {}", good.revision, good.why),
             None => String::new(),
         },
-        Way::Repair => "the records contradict each other, and the objects need nothing".to_owned(),
+        Way::Repair => "the records contradict each other or the server, and the objects need nothing".to_owned(),
         Way::Uninstall => "nothing was deployed before, so nothing is left to go back to".to_owned(),
         Way::Converge => {
             format!(
@@ -69,7 +69,7 @@ pub(super) fn then(case: &Case<'_>, way: Way) -> String {
             None => "Helm knows nothing of the attempt".to_owned(),
         },
         Way::Rollback => format!("revision {} is deployed and holds what the good one held", revision + 1),
-        Way::Repair => "Helm sees one deployed revision".to_owned(),
+        Way::Repair => "Helm can read what it goes by, and sees one deployed revision".to_owned(),
         Way::Uninstall => "the name is free".to_owned(),
     }
 }
