@@ -100,6 +100,9 @@ fn way(place: usize, option: &WayOut, release: &str, namespace: &str, all: bool,
         item(effect_word(effect.effect), &format!("{}{note}", effect.object))?;
     }
     item("risk", option.risk)?;
+    if !option.takes.is_empty() {
+        item("takes", &option.takes)?;
+    }
     item("then", &option.then)?;
     if !option.undo.is_empty() {
         item("undo", &option.undo)?;

@@ -37,6 +37,7 @@ pub(super) fn option(situation: &Situation<'_>, ranked: &[WayOut]) -> (usize, Wa
         preconditions: Vec::new(),
         effects: Vec::new(),
         steps: if evidence.is_empty() { Vec::new() } else { vec![show] },
+        takes: String::new(),
         then: "nothing changes".to_owned(),
         undo: String::new(),
         by_hand: Vec::new(),

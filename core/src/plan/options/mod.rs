@@ -59,6 +59,8 @@ pub struct WayOut {
     pub effects: Vec<Effect>,
     /// What is done, in order.
     pub steps: Vec<String>,
+    /// For how long it may take; empty if it isn't open.
+    pub takes: String,
     /// What Helm will make of it afterwards.
     pub then: String,
     /// How it is taken back.
@@ -178,6 +180,7 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
         preconditions: Vec::new(),
         effects: Vec::new(),
         steps: Vec::new(),
+        takes: String::new(),
         then: words::then(case, way),
         undo: words::undo(case, way),
         by_hand: by_hand::lines(case, way),
@@ -191,6 +194,7 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
             option.destructive = way == Way::Uninstall || !option.losses.is_empty();
             option.preconditions = preconditions(situation, way, Some(&work));
             option.steps = steps(&work);
+            option.takes = words::takes(way, &work);
         }
         Err(refusal) => option.why = refusal.to_string(),
     }

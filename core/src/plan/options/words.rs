@@ -2,8 +2,8 @@
 
 use super::Situation;
 use crate::diagnose::{Case, HookRun, LivenessVerdict, last_good};
-use crate::plan::Way;
-use crate::report::age;
+use crate::plan::{Way, Work};
+use crate::report::{age, counted};
 
 /// Why a way fits.
 pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
@@ -46,6 +46,23 @@ pub(super) fn risk(way: Way) -> &'static str {
         Way::Complete | Way::Repair => "low",
         Way::Resume | Way::Unlock | Way::Rollback | Way::Converge | Way::Forget => "medium",
         Way::Uninstall | Way::Unblock => "high",
+    }
+}
+
+/// For how long it may take.
+pub(super) fn takes(way: Way, work: &Work) -> String {
+    let hooks = work.before.len() + work.after.len();
+    let waits = work.wait && !(work.apply.is_empty() && work.remove.is_empty());
+    match (way, hooks, waits) {
+        (Way::Wait, ..) => "as long as Helm does".to_owned(),
+        (_, 0, false) => "seconds".to_owned(),
+        (_, 0, true) => {
+            "as long as objects take to be ready or gone, at most 5m unless --timeout says otherwise".to_owned()
+        }
+        (_, hooks, _) => format!(
+            "as long as {} and objects take, at most 5m for each hook and for the objects unless --timeout says otherwise",
+            counted(hooks, "hook")
+        ),
     }
 }
 
