@@ -211,6 +211,38 @@ fn what_is_about_data_is_a_persons_to_decide() {
 }
 
 #[test]
+fn what_cant_be_changed_back_is_no_way_back() {
+    let set = |name: &str| {
+        json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": {
+        "serviceName": name, "selector": {"matchLabels": {"app": "db"}}, "template": {"metadata": {"labels": {"app": "db"}}}}})
+    };
+    let stage = |there: &str| {
+        let stage = Stage::upgrade(
+            Status::PendingUpgrade,
+            "Preparing upgrade",
+            &[set("old"), config_map("a", "1")],
+            &[set("new"), config_map("a", "2")],
+        );
+        stage.there(live(set(there))).there(live(config_map("a", "1")))
+    };
+    let unmet = |stage: &Stage| {
+        let back = of(stage, Way::Rollback);
+        back.preconditions
+            .into_iter()
+            .filter(|condition| condition.met == Some(false))
+            .map(|condition| condition.what)
+            .collect::<Vec<_>>()
+    };
+    assert!(unmet(&stage("old")).iter().all(|what| !what.contains("be changed back")), "{:?}", unmet(&stage("old")));
+    let what = unmet(&stage("new"));
+    assert!(
+        what.iter().any(|what| what == "the server lets statefulset/db's spec.serviceName be changed back"),
+        "{what:?}"
+    );
+    assert_ne!(open(&stage("new"))[0], Way::Rollback);
+}
+
+#[test]
 fn versions_that_are_gone_are_written_anew() {
     let budget =
         |version: &str| json!({"apiVersion": version, "kind": "PodDisruptionBudget", "metadata": {"name": "web"}});

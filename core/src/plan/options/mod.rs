@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Effect, EffectKind, RecordStep, Refusal, Way, Work, work};
-use crate::diagnose::{Case, Cause, Liveness, LivenessVerdict, Operation, Phase, depth, last_good, owner};
+use crate::diagnose::{Case, Cause, Liveness, LivenessVerdict, Operation, Phase, depth, fixed_field, last_good, owner};
 use crate::observe::{Live, OperationKind};
 use crate::record::Status;
 use crate::report::counted;
@@ -136,6 +136,8 @@ fn rank(situation: &Situation<'_>, option: &WayOut) -> u8 {
         // What keeps it from being ready keeps it from being finished, too.
         Way::Resume | Way::Converge if blocked => 7,
         Way::Resume | Way::Converge => 3,
+        // What can't be changed back stops it half way.
+        Way::Rollback if !unchangeable(situation.case).is_empty() => 7,
         Way::Rollback if blocked => 4,
         Way::Unlock | Way::Rollback => 5,
         Way::Unblock => 6,
@@ -281,12 +283,26 @@ fn preconditions(situation: &Situation<'_>, way: Way, work: Option<&Work>) -> Ve
         let what = "whoever set the finalizers is gone for good and won't clean up any more".to_owned();
         found.push(Precondition { what, met: None });
     }
+    if way == Way::Rollback {
+        found.extend(unchangeable(case));
+    }
     if matches!(way, Way::Resume | Way::Rollback | Way::Converge) {
         for problem in situation.causes.iter().filter(|cause| cause.depth == depth::BLOCKER) {
             found.push(Precondition { what: format!("out of the way: {}", problem.summary), met: Some(false) });
         }
     }
     found
+}
+
+/// Objects of the good revision that the server won't let be as it wants them.
+fn unchangeable(case: &Case<'_>) -> Vec<Precondition> {
+    let good = last_good(case).and_then(|good| case.seen.revisions.get(&good.revision)?.as_ref().ok());
+    let found = good.into_iter().flat_map(|good| &good.objects).filter_map(|object| {
+        let field = fixed_field(&object.kind, case.seen.live(object).found()?, &object.value, None)?;
+        let what = format!("the server lets {}/{}'s {field} be changed back", object.kind.to_lowercase(), object.name);
+        Some(Precondition { what, met: Some(false) })
+    });
+    found.collect()
 }
 
 /// The steps in words.
