@@ -116,7 +116,8 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
 pub fn automatic(situation: &Situation<'_>) -> Option<Way> {
     let settled = !situation.case.is_open() || situation.liveness.verdict == LivenessVerdict::Stale;
     let first = plan(situation).options.into_iter().next()?;
-    let nothing = matches!(first.id, Way::Wait | Way::Escalate);
+    // What is in the way may be all that shows why it failed: a person looks first.
+    let nothing = matches!(first.id, Way::Wait | Way::Unblock | Way::Escalate);
     (settled && first.applicable && !loses_more(situation, &first) && !nothing).then_some(first.id)
 }
 
@@ -326,7 +327,11 @@ pub fn steps(work: &Work) -> Vec<String> {
     if !work.apply.is_empty() {
         found.push(format!("apply {} as Helm would", counted(work.apply.len(), "object")));
     }
-    if !work.remove.is_empty() {
+    if work.way == Way::Unblock {
+        found.extend(
+            work.remove.iter().map(|removed| format!("delete {}, with what it made: pods, logs", removed.words)),
+        );
+    } else if !work.remove.is_empty() {
         let those = if work.remove.len() == 1 { "is" } else { "are" };
         found.push(format!("delete {} that {those} not to be there", counted(work.remove.len(), "object")));
     }
