@@ -1,15 +1,16 @@
 //! Backups on this machine, beside the copies in the cluster: one readable JSON file each, for its owner's eyes only.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
-use refloat_core::rescue::Backup;
+use refloat_core::bundle::BUNDLE_KIND;
+use refloat_core::rescue::{Backup, BackupError, MAX_BACKUP};
 
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::private_file::{self, placed, shown};
 
 /// Where they are kept: `$XDG_STATE_HOME/refloat/backups`, else `~/.local/state/refloat/backups`.
 pub fn default_dir() -> Result<PathBuf, Failure> {
@@ -22,7 +23,7 @@ pub fn default_dir() -> Result<PathBuf, Failure> {
     Ok(state.join("refloat").join("backups"))
 }
 
-/// Writes a backup to a new file and makes sure that it is on the disk; gives its path.
+/// Writes a fix's backup to a file of its own and makes sure that it is on the disk; gives its path.
 pub fn save(dir: Option<&PathBuf>, backup: &Backup) -> Result<PathBuf, Failure> {
     let dir = dir.map_or_else(default_dir, |dir| Ok(dir.clone()))?;
     let name =
@@ -33,10 +34,30 @@ pub fn save(dir: Option<&PathBuf>, backup: &Backup) -> Result<PathBuf, Failure> 
             .because(error)
             .hint("name another folder with --backup-dir")
     };
-    let text = serde_json::to_vec_pretty(backup).map_err(|error| broken(&error))?;
+    let text = bytes(backup)?;
     DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|error| broken(&error))?;
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|error| broken(&error))?;
-    file.write_all(&text).and_then(|()| file.sync_all()).map_err(|error| broken(&error))?;
+    // The id is this fix's own: a file of that name is what a run of it left that was killed before it could note it.
+    placed(&path, &text, true).map_err(|error| broken(&error))?;
     Ok(path)
+}
+
+/// Reads a backup from a file, or from stdin.
+pub fn read(path: &Path) -> Result<Backup, Failure> {
+    let bytes = private_file::read(path, MAX_BACKUP, "backup")?;
+    Backup::parse(&bytes).map_err(|error| {
+        let failure = Failure::usage(format!("{} can't be read as a backup", shown(path))).because(&error);
+        match error {
+            BackupError::WrongVersion { .. } => failure.hint("a newer refloat may have saved it: update this one"),
+            BackupError::WrongKind { kind: Some(kind) } if kind == BUNDLE_KIND => failure.hint(
+                "a bundle is there to be read: its secrets are redacted, so that nothing can be put back from it",
+            ),
+            _ => failure.hint("refloat backup RELEASE -o FILE saves one, and every fix does"),
+        }
+    })
+}
+
+/// A backup as a file holds it.
+pub fn bytes(backup: &Backup) -> Result<Vec<u8>, Failure> {
+    let text = serde_json::to_vec_pretty(backup);
+    text.map_err(|error| Failure::new(Exit::Bug, "the backup can't be written").because(error))
 }

@@ -1,33 +1,19 @@
 //! Bundles as files: packed, for their owner's eyes only, and never in the place of another file by mistake.
 
-use std::fmt::Display;
-use std::fs::File;
-use std::io::{Read, Write};
 use std::path::Path;
 
 use refloat_core::bundle::{Bundle, BundleError, MAX_BUNDLE};
-use refloat_core::report::one_line;
 
 use crate::error::Failure;
 use crate::exit::Exit;
-
-/// Stands for stdin and stdout.
-pub const STREAM: &str = "-";
+pub use crate::private_file::STREAM;
+use crate::private_file::{self, shown};
 
 /// Reads a bundle from a file, or from stdin.
 pub fn read(path: &Path) -> Result<Bundle, Failure> {
-    let shown = if path == Path::new(STREAM) { "stdin".to_owned() } else { one_line(&path.display().to_string()) };
-    let unread = |error: std::io::Error| Failure::usage(format!("the bundle {shown} can't be read")).because(error);
-    let most = u64::try_from(MAX_BUNDLE).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
-    let read = if path == Path::new(STREAM) {
-        std::io::stdin().lock().take(most).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
-    };
-    read.map_err(unread)?;
+    let bytes = private_file::read(path, MAX_BUNDLE, "bundle")?;
     Bundle::from_bytes(&bytes).map_err(|error| {
-        let failure = Failure::usage(format!("{shown} can't be read as a bundle")).because(&error);
+        let failure = Failure::usage(format!("{} can't be read as a bundle", shown(path))).because(&error);
         match error {
             BundleError::WrongVersion { .. } => failure.hint("a newer refloat may have saved it: update this one"),
             _ => failure.hint("refloat bundle RELEASE -o FILE saves one"),
@@ -44,31 +30,7 @@ pub fn bytes(path: &Path, bundle: &Bundle) -> Result<Vec<u8>, Failure> {
 
 /// Writes it whole or not at all, readable by its owner only. Another file is replaced only if that was asked for.
 pub fn save(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
-    let shown = one_line(&path.display().to_string());
-    let broken = |error: &dyn Display| {
-        Failure::usage(format!("the bundle can't be written to {shown}"))
-            .because(error)
-            .hint("name another file with -o")
-    };
-    match std::fs::metadata(path) {
-        Ok(there) if !there.is_file() => return Err(broken(&"it is no file")),
-        Ok(_) if !force => return Err(exists(&shown)),
-        _ => {}
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".refloat-").tempfile_in(folder).map_err(|error| broken(&error))?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|error| broken(&error))?;
-    let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
-    match kept {
-        Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Err(exists(&shown)),
-        Err(error) => Err(broken(&error.error)),
-    }
-}
-
-fn exists(shown: &str) -> Failure {
-    Failure::new(Exit::Refused, format!("{shown} is there already; nothing was written"))
-        .hint("--force replaces it; -o names another file")
+    private_file::save(path, bytes, force, "bundle")
 }
 
 #[cfg(test)]

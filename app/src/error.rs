@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use refloat_core::rescue::Refusal;
+use refloat_core::record::Status;
+use refloat_core::rescue::{Contradiction, Refusal};
 
 use crate::cluster::ClusterError;
 use crate::exit::Exit;
@@ -65,6 +66,24 @@ impl From<Refusal> for Failure {
             }
         };
         Self::new(exit, format!("{refusal}; nothing was written")).hint(hint)
+    }
+}
+
+impl From<Contradiction> for Failure {
+    fn from(contradiction: Contradiction) -> Self {
+        let hint = match &contradiction {
+            Contradiction::OtherRelease { found, .. } => {
+                let typed = format!("refloat restore {} FILE -n {} takes it", found.name, found.namespace);
+                return Self::usage(format!("{contradiction}; nothing was written")).hint(typed);
+            }
+            Contradiction::Overtaken { status: Status::Deployed, .. } => {
+                "--overwrite puts it back as superseded, which is what Helm would have made of it"
+            }
+            Contradiction::Overtaken { .. } => "--overwrite puts it back as failed, so that nothing goes on with it",
+            Contradiction::TwoDeployed { .. } => "--overwrite marks the older one superseded, as Helm would have",
+            Contradiction::Unmarkable { .. } => "refloat history shows the records as they are",
+        };
+        Self::new(Exit::Refused, format!("{contradiction}; nothing was written")).hint(hint)
     }
 }
 

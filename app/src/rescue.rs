@@ -8,10 +8,10 @@ use refloat_core::rescue::{Backup, ObjectBackup, UndoStep, is_applied, owned_by_
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::cluster::{BackupEntry, ClusterError, RecordQuery, WriteObjects, WriteRecords};
+use crate::cluster::{BackupEntry, ClusterError, ReadRecords, RecordQuery, WriteObjects, WriteRecords};
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::fix::{Deed, Held, Journal, Lock, RACES, Traced, held, post};
+use crate::fix::{Deed, Held, Journal, Lock, RACES, Task, Traced, held, post};
 use crate::source::{Gathered, Source};
 
 /// Who carries a fix out, and how fast time goes by for them.
@@ -48,6 +48,11 @@ fn lost_race(error: ClusterError) -> Failure {
 /// An error of the cluster's, told by what it means for the fix.
 fn refused(what: &str, error: &ClusterError) -> Failure {
     error.hint().into_iter().fold(Failure::new(error.exit(), what).because(error), Failure::hint)
+}
+
+/// A release's records as they are now.
+pub(crate) async fn listed(records: &dyn ReadRecords, id: &ReleaseId) -> Result<History, Failure> {
+    Ok(history(records.list(&one(id)).await?))
 }
 
 /// A fix to take back.
@@ -95,8 +100,9 @@ pub async fn plan_undo(source: &Source, id: Option<&str>) -> Result<Undoing, Fai
         }
         if held.journal.fix != backup.id {
             let fix = &held.journal.fix;
-            return Err(Failure::new(Exit::Refused, format!("fix {fix} was interrupted, and comes first"))
-                .hint(format!("refloat fix {} -n {} goes on with it", id.name, id.namespace))
+            let (task, verb) = errand(held.journal.way);
+            return Err(Failure::new(Exit::Refused, format!("{task} {fix} was interrupted, and comes first"))
+                .hint(format!("refloat {verb} {} -n {} goes on with it", id.name, id.namespace))
                 .hint(format!("refloat undo {fix} -n {} takes it back", id.namespace)));
         }
     }
@@ -106,6 +112,14 @@ pub async fn plan_undo(source: &Source, id: Option<&str>) -> Result<Undoing, Fai
     }
     let steps = undo(&backup, &current, held.as_ref().is_some_and(|held| held.journal.undoing))?;
     Ok(Undoing { id, backup, steps, history, gathered, held })
+}
+
+/// What a lock is held for, as a noun, and the command that goes on with it.
+pub(crate) fn errand(task: Task) -> (&'static str, &'static str) {
+    match task {
+        Task::Way(_) => ("fix", "fix"),
+        Task::Restore => ("restore", "restore"),
+    }
 }
 
 fn nothing_to_undo(namespace: &str) -> Failure {
@@ -120,7 +134,7 @@ pub async fn take_back(source: &Source, undoing: Undoing, rescuer: &Rescuer) -> 
     let wrote = AtomicBool::new(false);
     let (records, objects) = (Traced::new(gathered.records.as_ref(), &wrote), Traced::new(source.writable(), &wrote));
     let now = gathered.records.now().await?;
-    let way = serde_json::from_value(Value::String(backup.action.clone())).map_err(|_| {
+    let way = Task::parse(&backup.action).ok_or_else(|| {
         Failure::new(
             Exit::Refused,
             format!("fix {} is of a kind that this refloat doesn't know: {}", backup.id, backup.action),
@@ -156,28 +170,43 @@ pub async fn take_back(source: &Source, undoing: Undoing, rescuer: &Rescuer) -> 
         };
         return Err(failure);
     }
-    for record in backup.others.iter().chain([&backup.record]) {
-        let written = gathered.records.get(&record.meta.id).await?;
-        if written.is_none_or(|written| written.digest() != record.digest()) {
-            lock.release().await?;
-            return Err(Failure::new(
-                Exit::Unverified,
-                "the records were put back, but read differently now: someone wrote them right after",
-            ));
-        }
+    if !is_as_before(gathered.records.as_ref(), &backup).await? {
+        lock.release().await?;
+        let what = "the records were put back, but read differently now: someone wrote them right after";
+        return Err(Failure::new(Exit::Unverified, what));
     }
     let namespace = &backup.record.meta.id.namespace;
     let at = gathered.records.now().await?;
     source.backups.mark_undone(namespace, &backup.id, at).await?;
     lock.release().await?;
-    let message = format!(
-        "refloat took fix {} ({}) back, for {}: revision {} is {} again",
-        backup.id, backup.action, rescuer.name, backup.revision, backup.status
-    );
+    let message = match &backup.restoring {
+        Some(_) => format!("refloat took restore {} back, for {}", backup.id, rescuer.name),
+        None => format!(
+            "refloat took fix {} ({}) back, for {}: revision {} is {} again",
+            backup.id, backup.action, rescuer.name, backup.revision, backup.status
+        ),
+    };
     Ok(post(source.writable(), Deed { id: &id, fix: &backup.id, reason: "TakenBack", message, at }).await)
 }
 
-async fn record_back(records: &dyn WriteRecords, step: &UndoStep) -> Result<(), Failure> {
+/// Whether every record of a backup reads as it was, and none that a restore stored is left.
+async fn is_as_before(records: &dyn WriteRecords, backup: &Backup) -> Result<bool, Failure> {
+    for record in backup.records() {
+        let written = records.get(&record.meta.id).await?;
+        if written.is_none_or(|written| written.digest() != record.digest()) {
+            return Ok(false);
+        }
+    }
+    for made in backup.restoring.iter().flat_map(|restoring| &restoring.made) {
+        if records.get(&made.meta.id).await?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Carries out one write of a record.
+pub(crate) async fn record_back(records: &dyn WriteRecords, step: &UndoStep) -> Result<(), Failure> {
     match step {
         UndoStep::Replace(record) => records.replace(record).await.map(drop).map_err(lost_race),
         UndoStep::Create(record) => records.create(record).await.map(drop).map_err(lost_race),
@@ -210,37 +239,48 @@ async fn put_back_once(
     backup: &ObjectBackup,
 ) -> Result<Result<(), ClusterError>, Failure> {
     let read = backup.read();
-    let words = read.words();
-    let unknown = |why: String| Failure::new(Exit::Partial, format!("{words} can't be read")).because(why);
     let live = match objects.answer(&read).await? {
         Answer::Found(live) => Some(live),
         Answer::Absent => None,
-        Answer::Forbidden(why) | Answer::Failed(why) => return Err(unknown(why)),
+        Answer::Forbidden(why) | Answer::Failed(why) => {
+            return Err(Failure::new(Exit::Partial, format!("{} can't be read", read.words())).because(why));
+        }
     };
-    let guard = |live: &Value| {
-        let text =
-            |field: &str| live.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default();
-        Guard { uid: text("uid").to_owned(), version: text("resourceVersion").to_owned() }
-    };
-    let done = match (live, &backup.before) {
-        (None, None) => Ok(None),
-        (Some(live), None) if stays(id, &live, true).is_some() => Ok(None),
-        (Some(live), None) => objects.delete_object(&read, &guard(&live)).await.map(|()| None),
+    Ok(put_over(objects, id, backup, live).await)
+}
+
+/// Makes an object what it was, if it still is as it was read just now.
+pub(crate) async fn put_over(
+    objects: &dyn WriteObjects,
+    id: &ReleaseId,
+    backup: &ObjectBackup,
+    live: Option<Value>,
+) -> Result<(), ClusterError> {
+    let read = backup.read();
+    let stored = match (live, &backup.before) {
+        (None, None) => None,
+        (Some(live), None) if stays(id, &live, true).is_some() => None,
+        (Some(live), None) => {
+            objects.delete_object(&read, &guard(&live)).await?;
+            None
+        }
         (None, Some(_)) => match backup.restored() {
-            Some(object) => objects.create(&read, &object).await.map(Some),
-            None => Ok(None),
+            Some(object) => Some(objects.create(&read, &object).await?),
+            None => None,
         },
         (Some(live), Some(before)) => match backup.written_over(&live) {
-            Some(object) => objects.replace_object(&read, &object).await.map(Some),
+            Some(object) => Some(objects.replace_object(&read, &object).await?),
             // It was put back before, and whose its fields are may have been left to be done.
-            None => Ok(Some(live).filter(|_| owned_by_apply(before).is_none())),
+            None => Some(live).filter(|_| owned_by_apply(before).is_none()),
         },
     };
-    Ok(match (done, backup.before.as_ref().is_some_and(is_applied)) {
-        (Ok(Some(stored)), true) => match owned_by_apply(&stored) {
-            Some(owned) => objects.replace_object(&read, &owned).await.map(drop),
-            None => Ok(()),
-        },
-        (other, _) => other.map(drop),
-    })
+    match stored.filter(|_| backup.before.as_ref().is_some_and(is_applied)).as_ref().and_then(owned_by_apply) {
+        Some(owned) => objects.replace_object(&read, &owned).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+fn guard(live: &Value) -> Guard {
+    let text = |field: &str| live.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default();
+    Guard { uid: text("uid").to_owned(), version: text("resourceVersion").to_owned() }
 }

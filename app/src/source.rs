@@ -219,6 +219,24 @@ impl Source {
         }
     }
 
+    /// The same, of a release that may be gone: then of this driver.
+    pub async fn release_or_none(&self, name: &str, driver: Driver) -> Result<(ReleaseId, History, Gathered), Failure> {
+        let id = ReleaseId { namespace: self.namespace.clone(), name: name.to_owned() };
+        let query =
+            RecordQuery { namespace: Some(id.namespace.clone()), release: Some(id.name.clone()), statuses: Vec::new() };
+        let mut gathered = self.gather(&query).await?;
+        match gathered.inventory.releases.remove(&id) {
+            Some(history) => Ok((id, history, gathered)),
+            None => self.release_of(&id.namespace, name, driver).await,
+        }
+    }
+
+    /// The time by the clock that records are stamped with.
+    pub async fn now(&self) -> Result<Timestamp, Failure> {
+        let first = self.records.first().ok_or_else(|| Failure::new(Exit::Bug, "no driver to read records with"))?;
+        Ok(first.now().await?)
+    }
+
     /// The same, of a named driver, gone or not.
     pub async fn release_of(
         &self,
@@ -228,7 +246,7 @@ impl Source {
     ) -> Result<(ReleaseId, History, Gathered), Failure> {
         let id = ReleaseId { namespace: namespace.to_owned(), name: name.to_owned() };
         let records = self.records.iter().find(|records| records.driver() == driver).ok_or_else(|| {
-            Failure::usage(format!("the fix was made with the {driver} driver"))
+            Failure::usage(format!("the backup is of the {driver} driver"))
                 .hint(format!("--driver {driver} looks there"))
         })?;
         let narrowed = Self { records: vec![records.clone()], ..self.clone() };

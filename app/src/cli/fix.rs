@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use refloat_core::diagnose::{LivenessVerdict, Owner, owner};
 use refloat_core::plan::{Effect, EffectKind, Way, WayOut, option};
 use refloat_core::report::{one_line, shortened};
 use serde::Serialize;
 
+use super::allowed::allowed;
 use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::fix::{Doubt, FixOptions, Fixed, Judged, Looked, carry_out, held, judge, look};
+use crate::fix::{Doubt, FixOptions, Fixed, Judged, Looked, Task, carry_out, held, judge, look};
 use crate::output::{BAD, Format, GOOD, LITERAL, STRONG, Ui, hanging, paint, wrapped};
 use crate::rescue::Rescuer;
 use crate::settings::{Connection, whoami};
@@ -148,7 +148,7 @@ pub(super) async fn fix(source: &Source, args: &FixArgs, rescuer: &Rescuer, ui: 
         ui.say("Dry run: nothing was written.")?;
         return report(&looked, &judged, &shown, None, args, ui);
     }
-    allowed(args, &judged, &looked, ui)?;
+    allowed(&judged, args.helm_is_gone, args.yes, ui)?;
     let question = format!("{} {}?", verb(way), looked.seen.id);
     if !args.yes && !ui.confirm(&question)? {
         let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
@@ -194,13 +194,14 @@ async fn interrupted(source: &Source, looked: &Looked, dry_run: bool, ui: &mut U
         return Err(Failure::new(Exit::Refused, format!("taking back fix {fix} was interrupted, and comes first"))
             .hint(format!("refloat undo {fix} -n {} goes on with it", id.namespace)));
     }
-    ui.say(format!(
-        "Going on with fix {} ({}), which was interrupted: {}",
-        journal.fix,
-        journal.way,
-        one_line(&journal.doing)
-    ))?;
-    Ok(Some(journal.way))
+    let Task::Way(way) = journal.way else {
+        let (fix, id) = (&journal.fix, &looked.seen.id);
+        return Err(Failure::new(Exit::Refused, format!("restore {fix} was interrupted, and comes first"))
+            .hint(format!("refloat restore {} -n {} goes on with it", id.name, id.namespace))
+            .hint(format!("refloat undo {fix} -n {} takes it back", id.namespace)));
+    };
+    ui.say(format!("Going on with fix {} ({way}), which was interrupted: {}", journal.fix, one_line(&journal.doing)))?;
+    Ok(Some(way))
 }
 
 fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<Way, Failure> {
@@ -248,40 +249,6 @@ fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<W
                 (false, _, None) => Err(Failure::new(Exit::Refused, "there is nothing to be done")
                     .hint("refloat diagnose shows how the release stands")),
             }
-        }
-    }
-}
-
-/// Never over a Helm at work; over one that may be, only on somebody's word.
-fn allowed(args: &FixArgs, judged: &Judged<'_>, looked: &Looked, ui: &mut Ui) -> Result<(), Failure> {
-    let acts = |owner: &Owner| !owner.suspended && !owner.suspend.is_empty();
-    if let Some(owner) = owner(&judged.case).filter(acts) {
-        let why = format!("{} {} drives this release, and may act on it at any time", owner.kind, owner.name);
-        return Err(Failure::new(Exit::Refused, format!("{why}; nothing was written"))
-            .because(one_line(&owner.words))
-            .hint(one_line(&owner.suspend))
-            .hint("then run this again; or mend the release through its owner"));
-    }
-    let first = || judged.liveness.reasons.first().map(|reason| one_line(reason)).unwrap_or_default();
-    match judged.liveness.verdict {
-        LivenessVerdict::None | LivenessVerdict::Stale => Ok(()),
-        LivenessVerdict::Live => {
-            Err(Failure::new(Exit::Refused, "Helm is at work on this release; nothing was written")
-                .because(first())
-                .hint("wait until it has ended"))
-        }
-        LivenessVerdict::Possible | LivenessVerdict::Unknown if args.helm_is_gone => Ok(()),
-        LivenessVerdict::Possible | LivenessVerdict::Unknown => {
-            ui.say(format!("Helm may still be at work: {}", first()))?;
-            let question = "Do you know that the job or terminal that ran Helm has ended?";
-            if !args.yes && ui.confirm(question)? {
-                return Ok(());
-            }
-            let id = &looked.seen.id;
-            Err(Failure::new(Exit::Refused, "whether Helm is still at work isn't known; nothing was written")
-                .because(first())
-                .hint(format!("refloat diagnose {} -n {} tells until when it may be", id.name, id.namespace))
-                .hint("--helm-is-gone says that you know it has ended"))
         }
     }
 }

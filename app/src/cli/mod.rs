@@ -1,5 +1,7 @@
 //! The command line: what may be typed. One file per command; each turns its flags into calls and the answer into words.
 
+mod allowed;
+mod backup;
 mod bundle;
 mod demo;
 mod diagnose;
@@ -11,6 +13,7 @@ mod get;
 mod history;
 mod list;
 mod plan;
+mod restore;
 mod scan;
 mod status;
 mod undo;
@@ -49,6 +52,7 @@ Examples:
   refloat plan cart -n shop                the ways out, safest first
   refloat fix cart -n shop                 take the recommended one; asks first
   refloat undo -n shop                     take that back
+  refloat backup cart -n shop -o FILE      save its records and objects; refloat restore puts back what was lost
   refloat list -A --pending                like helm list, faster
   refloat bundle cart -n shop -o FILE      save all that is read of it, secrets redacted
   refloat demo                             see it all without a cluster"
@@ -84,6 +88,10 @@ Examples:
     Fix(fix::FixArgs),
     /// Take a fix back: records byte for byte, objects as they were
     Undo(undo::UndoArgs),
+    /// Save a release so that what is lost of it can be put back: all its records, and its objects
+    Backup(backup::BackupArgs),
+    /// Put back lost records and objects, from a file or from the copy that a fix left in the cluster
+    Restore(restore::RestoreArgs),
     /// List releases, as helm list does
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
@@ -151,6 +159,8 @@ fn offline(cli: &mut Cli, matches: &ArgMatches) -> Result<(), Failure> {
     let writes = match &cli.command {
         Some(Command::Fix(_)) => Some("fix"),
         Some(Command::Undo(_)) => Some("undo"),
+        Some(Command::Backup(_)) => Some("backup"),
+        Some(Command::Restore(_)) => Some("restore"),
         Some(Command::Demo(_)) => Some("demo"),
         _ => None,
     };
@@ -193,6 +203,8 @@ async fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
         Some(Command::Plan(args)) => plan::run(&args, connection, ui).await,
         Some(Command::Fix(args)) => fix::run(&args, connection, ui).await,
         Some(Command::Undo(args)) => undo::run(&args, connection, ui).await,
+        Some(Command::Backup(args)) => backup::run(&args, connection, ui).await,
+        Some(Command::Restore(args)) => restore::run(&args, connection, ui).await,
         Some(Command::Bundle(args)) => bundle::run(&args, connection, ui).await,
         Some(Command::Demo(args)) => demo::run(&args, ui).await,
     }

@@ -36,7 +36,7 @@ const PARTS: &str = "refloat.dev/parts";
 /// What one Secret takes of a backup, in bytes before base64: the server refuses more than 1 MiB in all.
 const PIECE: usize = 700 << 10;
 /// Inflated size beyond which a backup isn't one of ours.
-const LIMIT: u64 = 64 << 20;
+const LIMIT: u64 = 256 << 20;
 
 /// Backups as Secrets.
 #[derive(Clone)]
@@ -277,6 +277,7 @@ mod tests {
             others: Vec::new(),
             objects: vec![object_backup],
             copies: Vec::new(),
+            restoring: None,
         }
     }
 

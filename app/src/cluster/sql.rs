@@ -262,14 +262,16 @@ impl WriteRecords for SqlRecords {
         else {
             return Err(ClusterError::Decode(what));
         };
+        // Helm writes 0; a record that is put back has what it had.
+        let modified = record.object.get("modifiedAt").and_then(Value::as_i64).unwrap_or_default();
         let labels = serde_json::to_string(&record.meta.custom).map_err(|_| ClusterError::Decode(what.clone()))?;
         let kind = RECORD_TYPE;
         let texts: [&(dyn ToSql + Sync); 8] = [&id.key, &kind, &body, &name, &id.namespace, &status, &owner, &labels];
         let mut values = texts.map(|text| (text, Type::TEXT)).to_vec();
-        values.extend([(&version as &(dyn ToSql + Sync), Type::INT8), (&created, Type::INT8)]);
+        values.extend([(&version as &(dyn ToSql + Sync), Type::INT8), (&created, Type::INT8), (&modified, Type::INT8)]);
         let statement = "WITH made AS (INSERT INTO releases_v1 \
              (key, type, body, name, namespace, version, status, owner, createdat, modifiedat) \
-             VALUES ($1, $2, $3, $4, $5, $9, $6, $7, $10, 0) RETURNING xmin::text AS xmin, createdat::text AS uid), \
+             VALUES ($1, $2, $3, $4, $5, $9, $6, $7, $10, $11) RETURNING xmin::text AS xmin, createdat::text AS uid), \
              labelled AS (INSERT INTO custom_labels_v1 (releasekey, releasenamespace, key, value) \
              SELECT $1, $5, label.key, label.value FROM json_each_text($8::json) AS label) SELECT xmin, uid FROM made";
         match self.link.once(statement, &values, &what).await {

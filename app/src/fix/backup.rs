@@ -6,7 +6,7 @@ use refloat_core::manifest::with_versions;
 use refloat_core::observe::Observation;
 use refloat_core::plan::{RecordStep, Work};
 use refloat_core::record::StoredRecord;
-use refloat_core::rescue::{BACKUP_VERSION, Backup, ObjectBackup};
+use refloat_core::rescue::{BACKUP_KIND, BACKUP_VERSION, Backup, ObjectBackup};
 
 use super::Fixer;
 use super::objects::stopped;
@@ -55,7 +55,7 @@ impl Fixer<'_> {
         }
         let backup = Backup {
             api_version: BACKUP_VERSION.to_owned(),
-            kind: "RecordBackup".to_owned(),
+            kind: BACKUP_KIND.to_owned(),
             id: self.lock.journal.fix.clone(),
             action: work.way.to_string(),
             release: self.id.name.clone(),
@@ -69,6 +69,7 @@ impl Fixer<'_> {
             others,
             objects,
             copies,
+            restoring: None,
         };
         let file = backup_file::save(self.options.backup_dir.as_ref(), &backup)?;
         match source.backups.store(&self.id.namespace, &backup).await {

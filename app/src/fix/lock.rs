@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use refloat_core::diagnose::fix::{HOLDS, JOURNAL};
 use refloat_core::inventory::ReleaseId;
 use refloat_core::observe::{Answer, Read, known};
-use refloat_core::plan::Way;
 use refloat_core::record::Guard;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::Task;
 use crate::cluster::{ClusterError, WriteObjects};
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -31,8 +31,8 @@ const RELEASE: &str = "refloat.dev/release";
 pub struct Journal {
     /// The fix's id, which is its backup's, too.
     pub fix: String,
-    /// The way out that it takes.
-    pub way: Way,
+    /// The way out that it takes, or that it is a restore.
+    pub way: Task,
     /// Who began it.
     pub by: String,
     /// When, by the server's clock.

@@ -8,6 +8,7 @@ mod hooks;
 mod lock;
 mod objects;
 mod records;
+mod task;
 mod traced;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ pub use lock::{Held, Journal, held};
 
 pub use lock::Lock;
 pub(crate) use objects::{RACES, apply};
+pub use task::Task;
 pub use traced::Traced;
 
 /// How often readiness is looked at, which takes a read for every object. Helm itself looks every two seconds.
@@ -162,7 +164,9 @@ pub async fn carry_out(
     let work = match (judge(seen).work(way, options.records_only, earlier.is_some()), &earlier) {
         (Ok(work), _) => work,
         // An earlier run of this fix did all of it and was killed before it gave the lock back.
-        (Err(_), Some(earlier)) if earlier.journal.way == way && earlier.journal.backed_up => Work::none(way),
+        (Err(_), Some(earlier)) if earlier.journal.way == Task::Way(way) && earlier.journal.backed_up => {
+            Work::none(way)
+        }
         (Err(refusal), _) => return Err(Failure::new(Exit::Refused, refusal)),
     };
     let newest = seen.history.newest().ok_or_else(|| Failure::new(Exit::Changed, "no record is left"))?;
@@ -171,7 +175,7 @@ pub async fn carry_out(
     writable(&work, &primary)?;
     let journal = Journal {
         fix: fix_id(&primary, now),
-        way,
+        way: Task::Way(way),
         by: rescuer.name.clone(),
         began: now,
         backed_up: false,

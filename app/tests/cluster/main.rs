@@ -17,6 +17,7 @@ mod pasted;
 mod record;
 mod rescue;
 mod restarted;
+mod restore;
 mod rights;
 mod seeing;
 mod sql;

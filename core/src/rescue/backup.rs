@@ -6,7 +6,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::observe::{Kind, Read};
-use crate::record::StoredRecord;
+use crate::record::{RecordId, StoredRecord};
+
+/// What stands as `action` in a backup that was taken by itself, and not by a fix.
+pub const BACKUP: &str = "backup";
+/// The same for that of a restore.
+pub const RESTORE: &str = "restore";
 
 /// The format's version. Readers refuse any other.
 pub const BACKUP_VERSION: &str = "refloat.dev/v1";
@@ -21,7 +26,7 @@ pub struct Backup {
     pub kind: String,
     /// The fix's id.
     pub id: String,
-    /// What the fix did: `unlock`.
+    /// What the fix did: `unlock`; or [`BACKUP`], or [`RESTORE`].
     pub action: String,
     /// The release.
     pub release: String,
@@ -49,6 +54,48 @@ pub struct Backup {
     /// Objects that go with the fix and that no undo puts back, as they were: hooks' objects, and what is freed of its finalizers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<Value>,
+    /// What a restore puts back; missing for everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restoring: Option<Restoring>,
+}
+
+/// What a restore writes, kept beside what was there before, so that whoever comes after one that was killed needs nothing else to go on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restoring {
+    /// The id of the backup it goes by.
+    pub from: String,
+    /// Records that weren't there, as they are stored. If none was there, the newest of them stands as the backup's `record`, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<StoredRecord>,
+    /// Records that were there and are overwritten, as they are stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<StoredRecord>,
+    /// Objects as they are to be; how they were stands in the backup's `objects`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectBackup>,
+}
+
+impl Restoring {
+    /// Whether it puts nothing back.
+    pub fn is_empty(&self) -> bool {
+        self.made.is_empty() && self.replaced.is_empty() && self.objects.is_empty()
+    }
+
+    /// Whether it stores a record that wasn't there.
+    pub fn makes(&self, id: &RecordId) -> bool {
+        self.made.iter().any(|made| made.meta.id == *id)
+    }
+}
+
+impl Backup {
+    /// Every record in it as it was, oldest first. What a restore stored anew wasn't there before.
+    pub fn records(&self) -> Vec<&StoredRecord> {
+        let made = |record: &&StoredRecord| self.restoring.as_ref().is_some_and(|one| one.makes(&record.meta.id));
+        let mut records: Vec<_> = self.others.iter().chain([&self.record]).filter(|record| !made(record)).collect();
+        records.sort_by_key(|record| record.meta.revision());
+        records
+    }
 }
 
 /// An object before a fix.
@@ -87,6 +134,22 @@ impl ObjectBackup {
     pub fn read(&self) -> Read {
         let kind = Kind::known(&self.api_version, &self.kind, &self.resource, !self.namespace.is_empty());
         Read::object(&kind, &self.namespace, &self.name)
+    }
+
+    /// `configmap/web`, for people.
+    pub fn words(&self) -> String {
+        format!("{}/{}", self.kind.to_lowercase(), self.name)
+    }
+
+    /// Takes the object as it is; says whether it is as it was, but for what controllers note on it and what it is tied to.
+    pub fn is_as(&self, live: &Value) -> bool {
+        let plain = |object: &Value| {
+            let mut object = own(object)?;
+            bare(&self.kind, &mut object);
+            noted(&self.kind, &mut object);
+            Some(object)
+        };
+        self.before.as_ref().is_some_and(|before| plain(before) == plain(live))
     }
 
     /// The object as it is to be sent to be made anew: without what the server sets, and without what is gone with it.
@@ -142,6 +205,26 @@ fn bare(kind: &str, object: &mut Value) {
             remove("/metadata/annotations", &bound);
         }
         _ => {}
+    }
+}
+
+/// Takes away what controllers note on an object, and addresses that the server gives it.
+fn noted(kind: &str, object: &mut Value) {
+    let by_controllers = |key: &str| {
+        let domain = key.split('/').next().unwrap_or_default();
+        matches!(domain, "deployment.kubernetes.io" | "pv.kubernetes.io")
+            || (domain.starts_with("volume.") && domain.ends_with("kubernetes.io"))
+    };
+    if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.retain(|key, _| !by_controllers(key));
+        }
+        // A list or map that is empty says nothing.
+        metadata.retain(|_, value| value.as_object().is_none_or(|members| !members.is_empty()));
+        metadata.remove("finalizers");
+    }
+    if let ("Service", Some(spec)) = (kind, object.pointer_mut("/spec").and_then(Value::as_object_mut)) {
+        ["clusterIP", "clusterIPs"].iter().for_each(|field| drop(spec.remove(*field)));
     }
 }
 

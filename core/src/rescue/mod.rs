@@ -1,15 +1,20 @@
-//! Rescue: what is kept of a fix so that it can be taken back, and how that is done.
+//! Rescue: what is kept of a release so that a fix can be taken back and what was lost put back, and how that is done.
 //!
-//! Takes records as read; gives the writes that take a fix back, or a [`Refusal`]. Writes nothing itself.
+//! Takes records as read; gives the writes that take a fix back, or a [`Refusal`], and what of a backup is to be put back, or a
+//! [`Contradiction`]. Writes nothing itself.
 
 mod backup;
+mod file;
 mod ownership;
 mod quiet;
+mod restore;
 mod undo;
 
 pub use backup::*;
+pub use file::*;
 pub use ownership::*;
 pub use quiet::*;
+pub use restore::*;
 pub use undo::*;
 
 use thiserror::Error;

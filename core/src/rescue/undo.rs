@@ -28,26 +28,42 @@ pub fn undo(backup: &Backup, current: &[StoredRecord], going_on: bool) -> Result
     let revision = |record: &StoredRecord| record.meta.revision().unwrap_or_default();
     let mut steps = Vec::new();
     // A rollback stored a revision of its own; anything newer than that is somebody else's.
+    let put_back = backup.restoring.iter().flat_map(|restoring| &restoring.made);
     let own = if backup.action == "rollback" { backup.revision + 1 } else { backup.revision };
+    let own = put_back.clone().map(revision).fold(own, u64::max);
     if let Some(newer) = current.iter().map(revision).filter(|newer| *newer > own).max() {
         return Err(Refusal::Overtaken { newest: newer, revision: backup.revision, status: backup.status.clone() });
     }
     let kept = !backup.wrote.is_empty() && !going_on;
-    for record in backup.others.iter().chain([&backup.record]) {
+    for record in backup.records() {
         match find(record) {
             // An uninstall takes records away; a fix that keeps them can't have.
             None if kept => return Err(Refusal::Gone),
-            Some(found) if found.meta.guard.uid != record.meta.guard.uid && found.digest() != record.digest() => {
+            // A restore stores a sealed record anew.
+            Some(found)
+                if backup.restoring.is_none()
+                    && found.meta.guard.uid != record.meta.guard.uid
+                    && found.digest() != record.digest() =>
+            {
                 return Err(Refusal::Gone);
             }
             Some(found) if !ours(backup, record, found) => return Err(Refusal::ChangedSince),
             _ => {}
         }
     }
-    for made in current.iter().filter(|record| revision(record) > backup.revision) {
+    let stored = |record: &&StoredRecord| backup.restoring.is_none() && revision(record) > backup.revision;
+    for made in current.iter().filter(stored) {
         steps.push(UndoStep::Delete { id: made.meta.id.clone(), guard: made.meta.guard.clone() });
     }
-    for record in backup.others.iter().chain([&backup.record]) {
+    for made in put_back {
+        match find(made) {
+            Some(found) if found.digest() != made.digest() => return Err(Refusal::ChangedSince),
+            Some(found) => steps.push(UndoStep::Delete { id: found.meta.id.clone(), guard: found.meta.guard.clone() }),
+            // It was killed before it came to that, or an undo of it was.
+            None => {}
+        }
+    }
+    for record in backup.records() {
         match find(record) {
             None => steps.push(UndoStep::Create(fresh(record))),
             Some(found) if found.digest() == record.digest() && found.is_immutable() == record.is_immutable() => {}
@@ -68,7 +84,7 @@ fn ours(backup: &Backup, before: &StoredRecord, found: &StoredRecord) -> bool {
 }
 
 /// A record as it is stored anew: without what the server sets, and with a note of how old it is.
-fn fresh(record: &StoredRecord) -> StoredRecord {
+pub(super) fn fresh(record: &StoredRecord) -> StoredRecord {
     let mut fresh = record.clone();
     if let Some(metadata) = fresh.object.get_mut("metadata").and_then(Value::as_object_mut) {
         if let Some(created) = record.meta.created {
@@ -84,7 +100,8 @@ fn fresh(record: &StoredRecord) -> StoredRecord {
     fresh
 }
 
-fn guarded(record: &StoredRecord, guard: &Guard) -> StoredRecord {
+/// A record as it is written over what is there.
+pub(super) fn guarded(record: &StoredRecord, guard: &Guard) -> StoredRecord {
     let mut restored = record.clone();
     restored.meta.guard = guard.clone();
     if let Some(metadata) = restored.object.get_mut("metadata").and_then(Value::as_object_mut) {

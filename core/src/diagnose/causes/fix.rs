@@ -8,6 +8,7 @@ use super::{Cause, Confidence, Scene, depth};
 use crate::diagnose::case::text;
 use crate::observe::{Live, known};
 use crate::report::{age, one_line};
+use crate::rescue::RESTORE;
 
 /// The annotation of the lock that holds the journal, as JSON.
 pub const JOURNAL: &str = "refloat.dev/journal";
@@ -29,19 +30,23 @@ pub fn rule(scene: &Scene<'_>) -> Vec<Cause> {
     let silent = renewed.map(|renewed| scene.case.seen.at.duration_since(renewed));
     let at_work = !holder.is_empty() && silent.is_some_and(|silent| silent < HOLDS);
     let (way, by) = (said("/way"), said("/by"));
+    let (task, verb) = match way.as_str() {
+        RESTORE => ("restore".to_owned(), "restore"),
+        way => (format!("fix with {way}"), "fix"),
+    };
     let mut cause = if at_work {
-        let summary = format!("a fix with {way} by {by} is under way");
+        let summary = format!("a {task} by {by} is under way");
         let mut cause = cause("fix-running", Confidence::Certain, depth::ROOT, summary);
         cause.remedy = "wait for it, and look again".to_owned();
         cause.command = format!("refloat diagnose {} -n {}", arg(&id.name), arg(&id.namespace));
         cause
     } else {
         let undoing = journal.get("undoing").and_then(Value::as_bool) == Some(true);
-        let what = if undoing { "undo of a fix" } else { "fix" };
-        let summary = format!("a {what} with {way} by {by} was interrupted");
+        let what = if undoing { format!("undo of a {task}") } else { task };
+        let summary = format!("a {what} by {by} was interrupted");
         let mut cause = cause("fix-interrupted", Confidence::Certain, depth::ROOT, summary);
         let undo = format!("refloat undo {} -n {}", arg(text(&journal, "/fix")), arg(&id.namespace));
-        let again = format!("refloat fix {} -n {}", arg(&id.name), arg(&id.namespace));
+        let again = format!("refloat {verb} {} -n {}", arg(&id.name), arg(&id.namespace));
         cause.remedy = match undoing {
             true => "run the undo again, which goes on where it stopped".to_owned(),
             false => format!("run it again, which goes on where it stopped, or take it back ({undo})"),
