@@ -205,8 +205,7 @@ async fn is_as_before(records: &dyn WriteRecords, backup: &Backup) -> Result<boo
     Ok(true)
 }
 
-/// Carries out one write of a record.
-pub(crate) async fn record_back(records: &dyn WriteRecords, step: &UndoStep) -> Result<(), Failure> {
+async fn record_back(records: &dyn WriteRecords, step: &UndoStep) -> Result<(), Failure> {
     match step {
         UndoStep::Replace(record) => records.replace(record).await.map(drop).map_err(lost_race),
         UndoStep::Create(record) => records.create(record).await.map(drop).map_err(lost_race),

@@ -24,8 +24,8 @@ Examples:
   refloat restore cart cart.backup.json -n shop       put back what was lost since
   refloat backup cart -n shop -o - | age -r KEY -o cart.backup.age
 
-Saved are all records byte for byte, whatever keeps them, and the objects of the newest and of the deployed revision. The file holds
-the release's secrets: only you may read it (mode 0600).")]
+Saved are all records byte for byte, and the objects of the newest and of the deployed revision.
+The file holds the release's secrets: only you may read it (mode 0600).")]
 pub struct BackupArgs {
     /// Name of the release
     release: String,

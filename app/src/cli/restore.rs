@@ -28,10 +28,10 @@ use crate::source::Source;
 Examples:
   refloat restore cart cart.backup.json -n shop --dry-run    what was lost since, and write nothing
   refloat restore cart cart.backup.json -n shop              put it back; asks first
-  refloat restore cart -n shop --from-fix newest             from the copy that the last fix left in the cluster
+  refloat restore cart -n shop --from-fix newest             from the copy that the last fix left
   refloat undo -n shop                                       take that back
 
-What is there is left alone, unless --overwrite is given; revisions newer than the backup are never taken away.")]
+What is there is left alone, unless --overwrite is given, and newer revisions stay in any case.")]
 pub struct RestoreArgs {
     /// Name of the release
     release: String,

@@ -155,6 +155,10 @@ fn to_secrets(namespace: &str, backup: &Backup) -> Result<Vec<Value>, ClusterErr
         data.insert("release.gz".into(), STANDARD.encode(gzip(&inner).ok_or_else(broken)?).into());
     }
     let document = serde_json::to_vec(&document).map_err(|_| broken())?;
+    // What can't be read back is no backup.
+    if u64::try_from(document.len()).unwrap_or(u64::MAX) >= LIMIT {
+        return Err(ClusterError::Setting(format!("the backup takes more than {} MiB", LIMIT >> 20)));
+    }
     let packed = gzip(&document).ok_or_else(broken)?;
     let secret = |name: String, kind: &str, annotations: Value, data: Value| {
         json!({

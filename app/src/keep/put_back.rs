@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::SignedDuration;
 use refloat_core::inventory::{History, ReleaseId};
 use refloat_core::observe::{Answer, Read};
-use refloat_core::record::StoredRecord;
+use refloat_core::record::{Driver, StoredRecord};
 use refloat_core::rescue::{
-    Backup, How, ObjectBackup, Restore, Restoring, backed_up, fix_id, is_applied, owned_by_apply, put, restore,
+    Backup, How, ObjectBackup, Restore, Restoring, UndoStep, backed_up, fix_id, is_applied, owned_by_apply, put,
+    restore,
 };
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ use crate::cluster::{ClusterError, WriteObjects, WriteRecords};
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::fix::{Deed, Held, Journal, Lock, RACES, Task, Traced, post};
-use crate::rescue::{Rescuer, listed, put_over, record_back};
+use crate::rescue::{Rescuer, listed, put_over};
 use crate::source::{Gathered, Source};
 
 /// A release and a backup of it, taken apart for a restore.
@@ -220,7 +221,12 @@ impl Putter<'_> {
         let found = self.records.get(&after.meta.id).await?;
         let steps = put(self.backup, after, found.as_ref()).map_err(|_| changed(&after.meta.id.to_string()))?;
         for step in &steps {
-            record_back(self.records, step).await?;
+            let written = match step {
+                UndoStep::Replace(record) => self.records.replace(record).await.map(drop),
+                UndoStep::Create(record) => self.records.create(record).await.map(drop),
+                UndoStep::Delete { id, guard } => self.records.delete(id, guard).await,
+            };
+            written.map_err(|error| unwritten(after, &error))?;
         }
         Ok(())
     }
@@ -347,6 +353,22 @@ impl Putter<'_> {
         Failure { exit, ..failure }
             .hint(format!("refloat restore {} -n {} goes on where it stopped", id.name, id.namespace))
             .hint(format!("refloat undo {fix} -n {} takes back what was done so far", id.namespace))
+    }
+}
+
+/// Why a record couldn't be written.
+fn unwritten(record: &StoredRecord, error: &ClusterError) -> Failure {
+    let id = &record.meta.id;
+    match (error, id.driver) {
+        (ClusterError::Conflict(_), _) => changed(&id.to_string()),
+        (ClusterError::Missing(_), Driver::Sql) => {
+            Failure::new(Exit::Partial, format!("{id} can't be put back, as the database has no table for it"))
+                .hint("helm list, with the same driver and database, makes Helm's tables")
+        }
+        _ => {
+            let failure = Failure::new(error.exit(), format!("{id} can't be put back")).because(error);
+            error.hint().into_iter().fold(failure, Failure::hint)
+        }
     }
 }
 

@@ -307,7 +307,14 @@ fn one_that_was_interrupted_comes_first() {
     lose(&ns, Driver::Secret, 2);
     let lost = Moment::now(&ns);
     let args = ["restore", "web", &path, "--yes"];
-    proxied(&ns, &args, &["POST~/secrets#2:kill-after"]).sure().unwrap();
+    // The copy of the backup is the first, then come the records.
+    let broken = proxied(&ns, &args, &["POST~/secrets#3:status=503"]).sure().unwrap().output;
+    assert_eq!(broken.status.code(), Some(8), "{}", broken.stderr);
+    assert!(
+        broken.stderr.contains("refloat restore web -n ") && broken.stderr.contains("refloat undo "),
+        "{}",
+        broken.stderr
+    );
     assert_eq!(Moment::now(&ns).records.len(), 1);
     for (args, hint) in
         [(&["fix", "web", "--yes"][..], "refloat restore web -n "), (&["diagnose", "web"], "refloat restore web -n ")]
@@ -332,8 +339,9 @@ fn what_is_kept_elsewhere_now_is_told_so() {
     ns.helm(Major::V3, ["uninstall", "web"]).unwrap().ok().unwrap();
     let moved = ns.driver(Driver::ConfigMap);
     helm(&moved, Major::V3, "install", &format!("version=1,{SMALL}"));
-    let ran =
-        crate::refloat_with(&ns, ["restore", "web", &path, "--yes"], |command| drop(command.env_remove("HELM_DRIVER")));
+    let ran = crate::refloat_with(&ns, ["restore", "web", &path, "--yes"], |command| {
+        command.env_remove("HELM_DRIVER");
+    });
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
     assert!(ran.stderr.contains("is kept by the configmap driver now"), "{}", ran.stderr);
     let ran = refloat(&moved, ["restore", "web", &path, "--yes"]);
