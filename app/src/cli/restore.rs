@@ -92,7 +92,7 @@ async fn restore(source: &Source, args: &RestoreArgs, rescuer: &Rescuer, ui: &mu
     let restoration = prepared(source, args, rescuer, ui).await?;
     ui.notes(&restoration.gathered.notes)?;
     if let Some(plan) = &restoration.plan {
-        show(&restoration.id, plan, args, ui)?;
+        show(plan, args, ui)?;
         if restoration.backup.is_none() {
             return nothing(&restoration, plan, args, ui);
         }
@@ -211,7 +211,7 @@ async fn quiet(source: &Source, restoration: &Restoration, args: &RestoreArgs, u
     allowed(&judge(&seen), args.helm_is_gone, args.yes, ui)
 }
 
-fn show(id: &ReleaseId, plan: &Restore, args: &RestoreArgs, ui: &mut Ui) -> Result<(), Failure> {
+fn show(plan: &Restore, args: &RestoreArgs, ui: &mut Ui) -> Result<(), Failure> {
     let width = ui.width;
     let mut item = |name: &str, text: &str| ui.say(format!("  {name:<11}{}", wrapped(&one_line(text), 13, width)));
     for record in plan.records.iter().filter(|record| record.fate != Fate::Same) {
@@ -227,16 +227,15 @@ fn show(id: &ReleaseId, plan: &Restore, args: &RestoreArgs, ui: &mut Ui) -> Resu
     if args.records_only {
         item("mind", "no object is touched, and none was looked at")?;
     }
-    let newest =
-        plan.records.iter().filter(|record| matches!(record.fate, Fate::Restore | Fate::Overwrite)).next_back();
+    let written = |record: &&RecordFate| matches!(record.fate, Fate::Restore | Fate::Overwrite);
+    let newest = plan.records.iter().rfind(written);
     if let Some(newest) = newest.filter(|newest| newest.status.is_pending()) {
         let words =
             format!("revision {} is {} again: helm is locked out until it is fixed", newest.revision, newest.status);
         item("mind", &words)?;
     }
-    let differs = plan.count(Fate::Leave) != (0, 0) && !args.overwrite;
-    if differs && plan.count(Fate::Restore) != (0, 0) {
-        item("mind", &format!("what of {id} is left as it is may differ from the backup; --overwrite writes it, too"))?;
+    if plan.count(Fate::Leave) != (0, 0) && !args.overwrite && !plan.restoring.is_empty() {
+        item("mind", "--overwrite writes over what differs, too")?;
     }
     Ok(())
 }
@@ -260,14 +259,10 @@ fn nothing(restoration: &Restoration, plan: &Restore, args: &RestoreArgs, ui: &m
     if (records, objects) == (0, 0) {
         return report(&Done::of(restoration), None, args, ui);
     }
-    let differ = format!("{} and {}", plural(records, "revision"), plural(objects, "object"));
-    let failure = Failure::new(
-        Exit::Refused,
-        format!(
-            "nothing of {} is lost that can be put back; {differ} aren't as in the backup; nothing was written",
-            restoration.id
-        ),
-    );
+    let left = format!("{} and {}", plural(records, "revision"), plural(objects, "object"));
+    let message =
+        format!("nothing of {} is put back: {left} are left as they are; nothing was written", restoration.id);
+    let failure = Failure::new(Exit::Refused, message);
     Err(match args.overwrite {
         true => failure,
         false => failure.hint("--overwrite writes over what differs, after backing it up"),
@@ -278,77 +273,70 @@ fn nothing(restoration: &Restoration, plan: &Restore, args: &RestoreArgs, ui: &m
 struct Done {
     id: ReleaseId,
     from: String,
-    plan: Option<Restore>,
+    records: Vec<RecordFate>,
+    objects: Vec<ObjectFate>,
     /// How many records and objects are written.
     count: (usize, usize),
 }
 
 impl Done {
     fn of(restoration: &Restoration) -> Self {
-        let restoring = restoration.backup.as_ref().and_then(|backup| backup.restoring.as_ref());
-        let restoring = restoring.or(restoration.plan.as_ref().map(|plan| &plan.restoring));
-        Self {
-            id: restoration.id.clone(),
-            from: restoring.map(|restoring| restoring.from.clone()).unwrap_or_default(),
-            count: restoring.map_or((0, 0), |restoring| (restoring.records().len(), restoring.objects.len())),
-            plan: restoration.plan.clone(),
-        }
+        let begun = restoration.backup.as_ref().and_then(|backup| backup.restoring.clone());
+        let planned = restoration.plan.clone();
+        let restoring = begun.or(planned.as_ref().map(|plan| plan.restoring.clone())).unwrap_or_default();
+        let (records, objects) = planned.map_or_else(|| restoring.fates(), |plan| (plan.records, plan.objects));
+        let count = (restoring.records().len(), restoring.objects.len());
+        Self { id: restoration.id.clone(), from: restoring.from, records, objects, count }
     }
 }
 
 fn report(shown: &Done, done: Option<&Restored>, args: &RestoreArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let id = &shown.id;
-    let (name, namespace) = (&id.name, &id.namespace);
-    let next = format!("refloat diagnose {name} -n {namespace}");
-    let undo = done.map(|done| format!("refloat undo {} -n {namespace}", done.id));
+    let next = format!("refloat diagnose {} -n {}", id.name, id.namespace);
     if args.output.is_data() {
-        let fates = shown.plan.as_ref();
         let outcome = Outcome {
             id: done.map(|done| done.id.as_str()),
-            namespace,
-            release: name,
+            namespace: &id.namespace,
+            release: &id.name,
             from: &shown.from,
-            records: fates.map_or(&[], |plan| plan.records.as_slice()),
-            objects: fates.map_or(&[], |plan| plan.objects.as_slice()),
+            records: &shown.records,
+            objects: &shown.objects,
             dry_run: args.dry_run,
             backup: done.and_then(|done| done.file.as_ref()).map(|file| file.display().to_string()),
             next,
-            undo,
+            undo: done.map(|done| format!("refloat undo {} -n {}", done.id, id.namespace)),
         };
         ui.data(args.output, &outcome)?;
         return Ok(Exit::Ok);
     }
-    let Some(done) = done else {
-        if !args.dry_run {
-            ui.line(hanging(
-                &format!("{} of {id} is lost: all that the backup holds is there as it was.", paint(GOOD, "Nothing")),
-                2,
-                ui.width,
-            ))?;
+    match done {
+        Some(done) => tell(shown, done, &next, ui)?,
+        None if args.dry_run => {}
+        None => {
+            let nothing = paint(GOOD, "Nothing");
+            let words = format!("{nothing} of {id} is lost: all that the backup holds is there as it was.");
+            ui.line(hanging(&words, 2, ui.width))?;
             ui.line(format!("  next     {}", paint(LITERAL, next)))?;
         }
-        return Ok(Exit::Ok);
-    };
+    }
+    Ok(Exit::Ok)
+}
+
+/// What was done, for people.
+fn tell(shown: &Done, done: &Restored, next: &str, ui: &mut Ui) -> Result<(), Failure> {
+    let id = &shown.id;
     if let Some(why) = &done.untold {
         ui.say(format!("The namespace's events don't tell of it: {}", one_line(why)))?;
     }
-    let (records, objects) = shown.count;
-    let put = format!(
-        "{} and {} put back, read back; {}",
-        plural(records, "revision"),
-        plural(objects, "object"),
-        newest(&done.history)
-    );
+    let (records, objects) = (plural(shown.count.0, "revision"), plural(shown.count.1, "object"));
+    let put = format!("{records} and {objects} put back, read back; {}", newest(&done.history));
     ui.line(hanging(&format!("{} {id}: {put}.", paint(GOOD, "Restored")), 2, ui.width))?;
     if let Some(file) = &done.file {
         ui.line(format!("  backup   {}", shortened(&file.display().to_string(), 300)))?;
     }
     ui.line(format!("           and in the cluster: secret/refloat-backup-{}", done.id))?;
     ui.line(format!("  next     {}", paint(LITERAL, next)))?;
-    if let Some(undo) = undo {
-        ui.line(format!("  undo     {}", paint(LITERAL, undo)))?;
-    }
-    Ok(Exit::Ok)
+    ui.line(format!("  undo     {}", paint(LITERAL, format!("refloat undo {} -n {}", done.id, id.namespace))))
 }
 
 /// How the release stands now.

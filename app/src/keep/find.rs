@@ -87,35 +87,32 @@ fn line(entry: &BackupEntry, release: &str, namespace: &str) -> String {
 mod tests {
     use super::*;
 
-    fn entries(ways: &[(&str, &str)]) -> Vec<BackupEntry> {
-        let entry = |(id, way): &(&str, &str)| BackupEntry {
-            id: (*id).to_owned(),
+    fn entries(ways: &str) -> Vec<BackupEntry> {
+        let entry = |(id, way): (&str, &str)| BackupEntry {
+            id: id.to_owned(),
             release: "web".to_owned(),
             taken_at: jiff::Timestamp::UNIX_EPOCH,
-            way: (*way).to_owned(),
+            way: way.to_owned(),
             revision: Some(2),
             by: "ada".to_owned(),
             undone_at: None,
         };
-        ways.iter().map(entry).collect()
+        ways.split_whitespace().filter_map(|one| one.split_once('=')).map(entry).collect()
     }
 
     #[test]
     fn one_copy_is_meant_or_named() {
-        let many = [("c", "restore"), ("b", "unlock"), ("a", "resume")];
-        let table: [(&[(&str, &str)], Option<&str>, Result<&str, (&str, usize)>); 8] = [
-            (&[("a", "unlock")], None, Ok("a")),
-            (&many, Some("a"), Ok("a")),
-            (&many, Some("c"), Ok("c")),
-            (&many, Some(NEWEST), Ok("b")),
-            (&many, None, Err(("2 fixes of shop/web left a backup in the cluster; say which one", 3))),
-            (&many, Some("d"), Err(("no copy of a backup of shop/web is of fix d", 3))),
-            (&[], None, Err(("no fix of shop/web left a backup in the cluster, and no file is named", 1))),
-            (
-                &[("c", "restore")],
-                Some(NEWEST),
-                Err(("no fix of shop/web left a backup in the cluster, and no file is named", 2)),
-            ),
+        let (one, many) = ("a=unlock", "c=restore b=unlock a=resume");
+        let none = "no fix of shop/web left a backup in the cluster, and no file is named";
+        let table = [
+            (one, None, Ok("a")),
+            (many, Some("a"), Ok("a")),
+            (many, Some("c"), Ok("c")),
+            (many, Some(NEWEST), Ok("b")),
+            (many, None, Err(("2 fixes of shop/web left a backup in the cluster; say which one", 3))),
+            (many, Some("d"), Err(("no copy of a backup of shop/web is of fix d", 3))),
+            ("", None, Err((none, 1))),
+            ("c=restore", Some(NEWEST), Err((none, 2))),
         ];
         for (there, fix, expected) in table {
             let found = chosen(&entries(there), fix, "web", "shop");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::record::Record;
 use crate::ways::{Moment, PAIRS, fixed, helm, helms_go_on, killed, lock, statuses, unlocked};
-use crate::{Ran, each, everywhere, namespace, refloat};
+use crate::{Ran, each, everywhere, namespace, refloat, refloat_json};
 
 /// No workload, so that nothing is waited for.
 const SMALL: &str = "parts.deployment=false,parts.pvc=false,parts.service=false";
@@ -82,6 +82,9 @@ fn lost_records_come_back_from_a_file_and_helm_goes_on() {
         let lost = Moment::settled(&ns);
         assert!(lost.records.is_empty());
 
+        let data = refloat_json(&ns, ["restore", "web", &path, "--dry-run", "-o", "json"]);
+        assert_eq!(data["records"][1], json!({"revision": 2, "status": "deployed", "fate": "restore"}));
+        assert_eq!((&data["dryRun"], &data["id"]), (&json!(true), &Value::Null));
         let dry = refloat(&ns, ["restore", "web", &path, "--dry-run"]);
         assert_eq!(dry.code, Some(0), "{}", dry.stderr);
         assert!(dry.stderr.contains("puts back  revision 2 (deployed)"), "{}", dry.stderr);
@@ -150,7 +153,7 @@ fn what_is_there_and_differs_is_left_unless_told() {
     ns.patch("secrets/sh.helm.release.v1.web.v1", &labelled).unwrap();
     ns.patch("configmaps/web-a", &json!({"data": {"version": "9"}})).unwrap();
     let changed = Moment::now(&ns);
-    refused(&ns, &[&path], 4, "1 revision and 1 object aren't as in the backup", "--overwrite");
+    refused(&ns, &[&path], 4, "1 revision and 1 object are left as they are", "--overwrite");
     let unconfirmed = refloat(&ns, ["restore", "web", &path, "--overwrite"]);
     assert_eq!(unconfirmed.code, Some(4));
     assert!(

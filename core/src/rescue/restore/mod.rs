@@ -209,6 +209,25 @@ impl Restoring {
     }
 }
 
+impl Restoring {
+    /// What becomes of what it writes, where nothing else is known any more.
+    pub fn fates(&self) -> (Vec<RecordFate>, Vec<ObjectFate>) {
+        let mut records: Vec<_> = self
+            .records()
+            .into_iter()
+            .map(|record| RecordFate {
+                revision: record.meta.revision().unwrap_or_default(),
+                status: records::status(record),
+                fate: if self.makes(&record.meta.id) { Fate::Restore } else { Fate::Overwrite },
+                why: None,
+            })
+            .collect();
+        records.sort_by_key(|record| record.revision);
+        let object = |object: &ObjectBackup| ObjectFate { object: object.words(), fate: Fate::Restore, why: None };
+        (records, self.objects.iter().map(object).collect())
+    }
+}
+
 /// Takes the backup of a restore, a record that it writes and the one that is there; gives the writes that are left to do, none if it is
 /// as it is to be.
 pub fn put(backup: &Backup, after: &StoredRecord, found: Option<&StoredRecord>) -> Result<Vec<UndoStep>, Refusal> {

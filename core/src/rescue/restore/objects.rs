@@ -11,6 +11,8 @@ use crate::observe::{Answer, Revision};
 use crate::record::Status;
 use crate::rescue::{BACKUP, Backup, ObjectBackup};
 
+/// What holds data that no API serves.
+const CLAIM: &str = "PersistentVolumeClaim";
 /// Put back, these would do their work a second time.
 const RUN: [&str; 2] = ["Job", "Pod"];
 
@@ -49,6 +51,9 @@ fn judged(saved: &ObjectBackup, answer: &Answer, id: &ReleaseId, overwrite: bool
         }
         Answer::Absent if RUN.contains(&saved.kind.as_str()) => {
             return leave("it is gone, and put back it would run again");
+        }
+        Answer::Absent if saved.kind == CLAIM => {
+            return (Fate::Restore, Some("the claim comes back; the data in its volume isn't in a backup".to_owned()));
         }
         Answer::Absent => return (Fate::Restore, None),
         Answer::Found(live) => live,
