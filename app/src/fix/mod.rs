@@ -161,6 +161,9 @@ pub async fn carry_out(
     let (seen, objects) = (&looked.seen, source.writable());
     let now = records.now().await?;
     let earlier = held(objects, &seen.id, now).await?;
+    if let Some(Held { journal: Journal { way: Task::Restore, fix, .. }, .. }) = &earlier {
+        return Err(Failure::new(Exit::Refused, format!("restore {fix} has begun, and comes first")));
+    }
     let work = match (judge(seen).work(way, options.records_only, earlier.is_some()), &earlier) {
         (Ok(work), _) => work,
         // An earlier run of this fix did all of it and was killed before it gave the lock back.

@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use bed::{Driver, Killed, Major, Namespace};
+use bed::{Driver, Killed, Major, Namespace, chart};
 use serde_json::{Value, json};
 
 use crate::record::Record;
-use crate::ways::{Moment, PAIRS, fixed, helm, helms_go_on, killed, lock, statuses, unlocked};
+use crate::ways::{Moment, NO_HOOKS, PAIRS, fixed, helm, helms_go_on, killed, lock, statuses, unlocked};
 use crate::{Ran, each, everywhere, namespace, refloat, refloat_json};
 
 /// No workload, so that nothing is waited for.
@@ -74,7 +74,12 @@ fn lost_records_come_back_from_a_file_and_helm_goes_on() {
     each(everywhere(), |(driver, major)| {
         let ns = namespace("restore", driver);
         helm(&ns, major, "install", &format!("version=1,{SMALL}"));
-        helm(&ns, major, "upgrade", &format!("version=2,{SMALL}"));
+        let set = format!("version=2,{NO_HOOKS},{SMALL}");
+        let labelled = ["upgrade", "web", &chart("app"), "--set", &set, "--labels", "team=shop"].map(str::to_owned);
+        ns.helm(major, labelled).unwrap().ok().unwrap();
+        let metadata = || refloat_json(&ns, ["get", "metadata", "web", "-o", "json"]);
+        let labels = metadata();
+        assert!(labels.to_string().contains("shop"), "{labels}");
         let path = backup(&ns, "web.backup.json");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let before = Moment::now(&ns);
@@ -94,6 +99,7 @@ fn lost_records_come_back_from_a_file_and_helm_goes_on() {
         let told = restored(&ns, &[&path]);
         assert!(told.contains("2 revisions and 0 objects put back, read back; revision 2 is deployed."), "{told}");
         assert_eq!(Moment::now(&ns).records, before.records, "{driver:?} {major}");
+        assert_eq!(metadata(), labels);
         undone(&ns);
         assert_eq!(Moment::now(&ns).records, lost.records, "{driver:?} {major}");
 
@@ -124,6 +130,8 @@ fn lost_records_come_back_from_the_copy_that_a_fix_left() {
         // What the fix changed is there, so that nothing is lost.
         refused(&ns, &[], 4, "nothing of ", "--overwrite");
         lose(&ns, driver, 2);
+        restored(&ns, &[fix["backup"].as_str().unwrap()]);
+        undone(&ns);
         restored(&ns, &[]);
         assert_eq!(Moment::now(&ns).records, before, "{driver:?} {major}");
 
@@ -270,7 +278,7 @@ fn killed_or_refused_at_any_write_it_ends_in_the_same_state() {
         let path = backup(&ns, "web.json");
         let whole = Moment::settled(&ns);
         ns.delete("configmaps/web-a").unwrap();
-        ns.patch("configmaps/web-c", &json!({"data": {"version": "9"}})).unwrap();
+        ns.patch("configmaps/web-c", &json!({"data": {"only": "9"}})).unwrap();
         ns.patch("secrets/sh.helm.release.v1.web.v1", &json!({"metadata": {"labels": {"team": "shop"}}})).unwrap();
         lose(&ns, Driver::Secret, 2);
         let lost = Moment::settled(&ns);
@@ -290,6 +298,9 @@ fn killed_or_refused_at_any_write_it_ends_in_the_same_state() {
             assert_eq!(again.code, Some(0), "{what}: {}\nagain: {}", broken.output.stderr, again.stderr);
             same(&ns, &whole, &what);
             unlocked(&ns);
+            if major == Major::V4 {
+                owned_by_helms_apply(&ns, &what);
+            }
         }
         helms_go_on(&ns);
     });
@@ -298,6 +309,32 @@ fn killed_or_refused_at_any_write_it_ends_in_the_same_state() {
 fn same(ns: &Namespace<'static>, expected: &Moment, what: &str) {
     let now = Moment::now(ns);
     assert_eq!((&now.records, &now.objects), (&expected.records, &expected.objects), "{what}");
+}
+
+/// What Helm applies on the server's side is owned by its apply alone, or its next one would meet a conflict.
+fn owned_by_helms_apply(ns: &Namespace<'static>, what: &str) {
+    for (name, field) in [("configmaps/web-a", "f:version"), ("configmaps/web-c", "f:only")] {
+        let object = ns.get(name).unwrap();
+        let entries = object["metadata"]["managedFields"].as_array().unwrap();
+        let helms: Vec<_> = entries.iter().filter(|entry| entry["manager"] == "helm").collect();
+        let [one] = &helms[..] else { panic!("{what}: {name}: {entries:?}") };
+        assert_eq!(one["operation"], "Apply", "{what}: {name}");
+        assert!(one["fieldsV1"]["f:data"][field].is_object(), "{what}: {name}: {one}");
+    }
+}
+
+#[test]
+fn a_fix_that_was_killed_while_it_kept_its_backup_goes_on() {
+    each(["kill-before", "kill-after"], |fault| {
+        let ns = namespace("half-kept", Driver::Secret);
+        stuck(&ns, Major::V3);
+        let args = ["fix", "web", "--with", "unlock", "--helm-is-gone", "--yes"];
+        proxied(&ns, &args, &[&format!("POST~/secrets#1:{fault}")]).sure().unwrap();
+        assert!(lock(&ns).is_some());
+        let again = refloat(&ns, args);
+        assert_eq!(again.code, Some(0), "{fault}: {}", again.stderr);
+        unlocked(&ns);
+    });
 }
 
 #[test]
