@@ -4,7 +4,7 @@ use refloat_core::inventory::{History, ReleaseId};
 use refloat_core::observe::Answer;
 use refloat_core::plan::stays;
 use refloat_core::record::{Guard, RecordMeta};
-use refloat_core::rescue::{Backup, ObjectBackup, UndoStep, is_applied, owned_by_apply, still_quiet, undo};
+use refloat_core::rescue::{Backup, ObjectBackup, Refusal, UndoStep, is_applied, owned_by_apply, still_quiet, undo};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -82,36 +82,52 @@ pub async fn plan_undo(source: &Source, id: Option<&str>) -> Result<Undoing, Fai
             latest.map(|entry| entry.id.clone()).ok_or_else(|| nothing_to_undo(&namespace))?
         }
     };
-    if entries.iter().any(|entry| entry.id == chosen && entry.undone_at.is_some()) {
-        return Err(Failure::new(Exit::Changed, format!("fix {chosen} was taken back already; nothing was written"))
-            .hint("refloat history RELEASE --fixes shows the others; refloat undo ID takes one back"));
-    }
     let backup = source.backups.load(&namespace, &chosen).await?.ok_or_else(|| {
         Failure::usage(format!("there is no fix {chosen} in namespace {namespace}"))
             .hint("refloat history RELEASE --fixes shows the ids")
     })?;
     let (id, history, gathered) = source.release_of(&namespace, &backup.release, backup.record.meta.id.driver).await?;
     let held = held(source.writable(), &id, gathered.records.now().await?).await?;
+    // An undo of it that was killed goes on, and if all is done but the lock.
+    let going_on = held.as_ref().is_some_and(|held| held.journal.fix == chosen && held.journal.undoing);
+    if !going_on && entries.iter().any(|entry| entry.id == chosen && entry.undone_at.is_some()) {
+        return Err(Failure::new(Exit::Changed, format!("fix {chosen} was taken back already; nothing was written"))
+            .hint("refloat history RELEASE --fixes shows the others; refloat undo ID takes one back"));
+    }
     if let Some(held) = &held {
-        if held.alive {
-            return Err(Failure::new(Exit::Refused, format!("{} is at work on {id} right now", held.holder))
-                .because(format!("fix {}: {}", held.journal.fix, held.journal.doing))
-                .hint("wait for it, and look again"));
-        }
-        if held.journal.fix != backup.id {
-            let fix = &held.journal.fix;
-            let (task, verb) = errand(held.journal.way);
-            return Err(Failure::new(Exit::Refused, format!("{task} {fix} was interrupted, and comes first"))
-                .hint(format!("refloat {verb} {} -n {} goes on with it", id.name, id.namespace))
-                .hint(format!("refloat undo {fix} -n {} takes it back", id.namespace)));
-        }
+        free_for(held, &backup.id, &id)?;
     }
     let mut current = Vec::new();
     for meta in history.records() {
         current.extend(gathered.records.get(&meta.id).await?);
     }
-    let steps = undo(&backup, &current, held.as_ref().is_some_and(|held| held.journal.undoing))?;
+    let steps = match undo(&backup, &current, going_on) {
+        Err(Refusal::AsBefore) if going_on => Vec::new(),
+        other => other?,
+    };
     Ok(Undoing { id, backup, steps, history, gathered, held })
+}
+
+/// Refuses if a lock is held by somebody who is at work, or for another fix.
+fn free_for(held: &Held, fix: &str, id: &ReleaseId) -> Result<(), Failure> {
+    let (task, verb) = errand(held.journal.way);
+    let other = &held.journal.fix;
+    if held.alive {
+        return Err(Failure::new(Exit::Refused, format!("{} is at work on {id} right now", held.holder))
+            .because(format!("{task} {other}: {}", held.journal.doing))
+            .hint("wait for it, and look again"));
+    }
+    if other == fix {
+        return Ok(());
+    }
+    let undo = format!("refloat undo {other} -n {}", id.namespace);
+    if held.journal.undoing {
+        let message = format!("taking back {task} {other} was interrupted, and comes first");
+        return Err(Failure::new(Exit::Refused, message).hint(format!("{undo} goes on with it")));
+    }
+    Err(Failure::new(Exit::Refused, format!("{task} {other} was interrupted, and comes first"))
+        .hint(format!("refloat {verb} {} -n {} goes on with it", id.name, id.namespace))
+        .hint(format!("{undo} takes it back")))
 }
 
 /// What a lock is held for, as a noun, and the command that goes on with it.
@@ -267,13 +283,31 @@ pub(crate) async fn put_over(
             Some(object) => Some(objects.create(&read, &object).await?),
             None => None,
         },
-        (Some(live), Some(before)) => match backup.written_over(&live) {
+        (Some(live), Some(_)) => match backup.written_over(&live) {
             Some(object) => Some(objects.replace_object(&read, &object).await?),
-            // It was put back before, and whose its fields are may have been left to be done.
-            None => Some(live).filter(|_| owned_by_apply(before).is_none()),
+            None => return own(objects, backup, &live).await,
         },
     };
     match stored.filter(|_| backup.before.as_ref().is_some_and(is_applied)).as_ref().and_then(owned_by_apply) {
+        Some(owned) => objects.replace_object(&read, &owned).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Whose the fields are of an object that is as it was: it may have been put back before, and that left to be done. What was read tells who
+/// wrote and not which fields: a write that changes nothing tells both.
+pub(crate) async fn own(objects: &dyn WriteObjects, backup: &ObjectBackup, live: &Value) -> Result<(), ClusterError> {
+    let applied = |object: &Value| is_applied(object) && owned_by_apply(object).is_none();
+    if !backup.before.as_ref().is_some_and(applied) || owned_by_apply(live).is_none() {
+        return Ok(());
+    }
+    let mut same = live.clone();
+    if let Some(metadata) = same.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    let read = backup.read();
+    let stored = objects.replace_object(&read, &same).await?;
+    match owned_by_apply(&stored) {
         Some(owned) => objects.replace_object(&read, &owned).await.map(drop),
         None => Ok(()),
     }

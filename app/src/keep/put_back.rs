@@ -8,11 +8,7 @@ use jiff::SignedDuration;
 use refloat_core::inventory::{History, ReleaseId};
 use refloat_core::observe::{Answer, Read};
 use refloat_core::record::{Driver, StoredRecord};
-use refloat_core::rescue::{
-    Backup, How, ObjectBackup, Restore, Restoring, UndoStep, backed_up, fix_id, is_applied, owned_by_apply, put,
-    restore,
-};
-use serde_json::Value;
+use refloat_core::rescue::{Backup, How, ObjectBackup, Restore, Restoring, UndoStep, backed_up, fix_id, put, restore};
 
 use super::{Found, whole};
 use crate::backup_file;
@@ -20,7 +16,7 @@ use crate::cluster::{ClusterError, WriteObjects, WriteRecords};
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::fix::{Deed, Held, Journal, Lock, RACES, Task, Traced, post};
-use crate::rescue::{Rescuer, listed, put_over};
+use crate::rescue::{Rescuer, listed, own, put_over};
 use crate::source::{Gathered, Source};
 
 /// A release and a backup of it, taken apart for a restore.
@@ -248,9 +244,9 @@ impl Putter<'_> {
             if let Some(live) = &live {
                 let seen = before.map(|before| ObjectBackup { before: Some(before.clone()), ..object.clone() });
                 match seen {
-                    _ if object.is_as(live) => return self.owner(object, live, at_first).await,
+                    _ if object.is_as(live) => return Ok(own(self.objects, object, live).await?),
                     Some(seen) if seen.is_as(live) => {}
-                    None if !at_first => return self.owner(object, live, at_first).await,
+                    None if !at_first => return Ok(own(self.objects, object, live).await?),
                     _ => return Err(changed(&words)),
                 }
             }
@@ -264,23 +260,6 @@ impl Putter<'_> {
             }
         }
         Err(changed(&words))
-    }
-
-    /// After an interruption, whose the fields of an object are may have been left to be done. What was read doesn't tell: a write that
-    /// changes nothing does.
-    async fn owner(&self, object: &ObjectBackup, live: &Value, at_first: bool) -> Result<(), Failure> {
-        if at_first || !object.before.as_ref().is_some_and(is_applied) {
-            return Ok(());
-        }
-        let mut same = live.clone();
-        if let Some(metadata) = same.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-        }
-        let stored = self.objects.replace_object(&object.read(), &same).await?;
-        if let Some(owned) = owned_by_apply(&stored) {
-            self.objects.replace_object(&object.read(), &owned).await?;
-        }
-        Ok(())
     }
 
     /// Reads everything back, and gives the lock back.

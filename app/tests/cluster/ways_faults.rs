@@ -105,3 +105,40 @@ fn back(ns: &Namespace<'static>, before: &Moment) {
     let now = Moment::now(ns);
     assert_eq!((&now.records, &now.objects), (&before.records, &before.objects));
 }
+
+#[test]
+fn killed_at_each_write_of_an_undo() {
+    // With objects and without: a repair touches records only.
+    let ways = [("resume", Major::V4), ("resume", Major::V3), ("repair", Major::V3)];
+    each(ways, |(way, major)| {
+        let ns = namespace("undo-faults", Driver::Secret);
+        if way == "repair" {
+            helm(&ns, major, "install", "version=1,parts.deployment=false,parts.pvc=false,parts.service=false");
+            crate::record::Record::new(&ns, Driver::Secret, "web", 1).label("status", Some("superseded"));
+        } else {
+            stuck(&ns, major);
+        }
+        let before = Moment::settled(&ns);
+        let id = || crate::ways::fixed(&ns, way, &[])["id"].as_str().unwrap().to_owned();
+        let fixed = id();
+        let clean = proxied(&ns, &["undo", &fixed, "--yes"], &[]);
+        assert!(clean.output.status.success(), "{}", clean.output.stderr);
+        for (write, fault) in
+            (1..=clean.writes().unwrap()).flat_map(|write| [(write, "kill-before"), (write, "kill-after")])
+        {
+            let fixed = id();
+            let args = ["undo", &fixed, "--yes"];
+            let broken = proxied(&ns, &args, &[&format!("{write}:{fault}")]).sure().unwrap();
+            let what = format!("{way} {fault} at {:?}", broken.log.iter().find(|line| line["k"] == write));
+            let held = lock(&ns).is_some();
+            let again = refloat(&ns, args);
+            let over = !held && again.stderr.contains("was taken back already");
+            assert!(again.code == Some(0) || over, "{what}: {}", again.stderr);
+            let now = Moment::now(&ns);
+            assert!((&now.records, &now.objects) == (&before.records, &before.objects), "{what}");
+            unlocked(&ns);
+        }
+        crate::ways::fixed(&ns, way, &[]);
+        crate::ways::helms_go_on(&ns);
+    });
+}
