@@ -127,8 +127,7 @@ async fn prepared(source: &Source, args: &RestoreArgs, rescuer: &Rescuer, ui: &m
             match go_on(source, &args.release, held).await? {
                 Ok(begun) => {
                     ui.say(format!("Going on with restore {fix}, which was interrupted: {doing}"))?;
-                    let (records, objects) = Done::of(&begun).count;
-                    ui.say(format!("  writes {} and {}", plural(records, "record"), plural(objects, "object")))?;
+                    ui.say(format!("  writes {}", both(Done::of(&begun).count)))?;
                     if named {
                         same(source, args, &begun, &fix).await?;
                     }
@@ -222,8 +221,7 @@ fn show(plan: &Restore, args: &RestoreArgs, ui: &mut Ui) -> Result<(), Failure> 
         let why = object.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         item(word(object.fate), &format!("{}{why}", object.object))?;
     }
-    let (records, objects) = plan.count(Fate::Same);
-    item("there", &format!("{} and {} are as they were", plural(records, "revision"), plural(objects, "object")))?;
+    item("there", &format!("as in the backup: {}", both(plan.count(Fate::Same))))?;
     if args.records_only {
         item("mind", "no object is touched, and none was looked at")?;
     }
@@ -253,15 +251,23 @@ fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// How many records and objects; only those there are.
+fn both((records, objects): (usize, usize)) -> String {
+    match (records, objects) {
+        (0, 1..) => plural(objects, "object"),
+        (_, 0) => plural(records, "revision"),
+        _ => format!("{} and {}", plural(records, "revision"), plural(objects, "object")),
+    }
+}
+
 /// Nothing is written: well, if all is there as it was; else a refusal, as what was asked for isn't what is there.
 fn nothing(restoration: &Restoration, plan: &Restore, args: &RestoreArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let (records, objects) = plan.count(Fate::Leave);
     if (records, objects) == (0, 0) {
         return report(&Done::of(restoration), None, args, ui);
     }
-    let left = format!("{} and {}", plural(records, "revision"), plural(objects, "object"));
-    let message =
-        format!("nothing of {} is put back: {left} are left as they are; nothing was written", restoration.id);
+    let left = both((records, objects));
+    let message = format!("nothing of {} is put back, and left as it is: {left}; nothing was written", restoration.id);
     let failure = Failure::new(Exit::Refused, message);
     Err(match args.overwrite {
         true => failure,
@@ -328,8 +334,7 @@ fn tell(shown: &Done, done: &Restored, next: &str, ui: &mut Ui) -> Result<(), Fa
     if let Some(why) = &done.untold {
         ui.say(format!("The namespace's events don't tell of it: {}", one_line(why)))?;
     }
-    let (records, objects) = (plural(shown.count.0, "revision"), plural(shown.count.1, "object"));
-    let put = format!("{records} and {objects} put back, read back; {}", newest(&done.history));
+    let put = format!("{} put back, read back; {}", both(shown.count), newest(&done.history));
     ui.line(hanging(&format!("{} {id}: {put}.", paint(GOOD, "Restored")), 2, ui.width))?;
     if let Some(file) = &done.file {
         ui.line(format!("  backup   {}", shortened(&file.display().to_string(), 300)))?;

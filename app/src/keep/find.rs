@@ -41,7 +41,7 @@ pub async fn find(source: &Source, release: &str, file: Option<&Path>, fix: Opti
 
 fn named(backup: Backup, place: &str) -> Found {
     let kind = match backup.action.as_str() {
-        refloat_core::rescue::BACKUP => "backup".to_owned(),
+        refloat_core::rescue::BACKUP => "a backup".to_owned(),
         RESTORE => format!("the backup of restore {}", backup.id),
         way => format!("the backup of fix {} ({})", backup.id, one_line(way)),
     };

@@ -59,6 +59,11 @@ const ASKED: &[Heard<'_>] = &[
     (&["fix", "stuck", "--with", "unlock", "--yes", "--force-live", "-o", "json"], &[DESCRIPTION]),
     (&["undo", "deadbeef"], &[]),
     (&["undo", "--yes", "-o", "json"], &[]),
+    (&["backup", "stuck", "-o", "/dev/null/x"], &[]),
+    (&["restore", "stuck"], &[]),
+    (&["restore", "stuck", "--from-fix", "newest", "--dry-run", "-o", "json"], &[]),
+    (&["restore", "stuck", "--from-fix", "newest", "--overwrite", "--yes", "--force-live"], &[]),
+    (&["undo", "--yes"], &[]),
 ];
 
 /// Every canary that a run made heard, on either stream, however much it was asked to tell about itself.
