@@ -5,11 +5,15 @@
 
 mod finish;
 mod options;
+mod saved;
+#[cfg(test)]
+mod staged;
 mod way;
 mod work;
 
 pub use finish::outstanding;
 pub use options::*;
+pub use saved::*;
 pub use way::*;
 pub use work::*;
 
@@ -53,6 +57,9 @@ pub enum Refusal {
     /// It is for another state.
     #[error("{0}")]
     NotApplicable(String),
+    /// A policy forbids it.
+    #[error("{0}")]
+    Forbidden(String),
 }
 
 /// Takes a case, its operation and a way; gives the way's steps, or why it isn't open.

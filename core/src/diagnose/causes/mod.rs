@@ -172,6 +172,6 @@ pub fn causes(scene: &Scene<'_>) -> Vec<Cause> {
 }
 
 #[cfg(test)]
-pub(super) mod api_tests;
+pub(crate) mod api_tests;
 #[cfg(test)]
 mod tests;
