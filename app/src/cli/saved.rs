@@ -67,13 +67,7 @@ pub(super) fn save(
     })?;
     plan_file::save(saving.path, &saved, saving.force)?;
     let shown = one_line(&saving.path.display().to_string());
-    ui.line(format!(
-        "{}: {} of {}/{} saved to {shown}",
-        option.id,
-        one_line(&option.why),
-        plan.namespace,
-        plan.release
-    ))?;
+    ui.line(format!("{}/{}: the way out {} is saved to {shown}.", plan.namespace, plan.release, option.id))?;
     let records = saved.guards.iter().filter(|guarded| guarded.record).count();
     let (records, objects) = (counted(records, "record"), counted(saved.guards.len() - records, "object"));
     ui.line(format!("It holds as long as {records} and {objects} stand as they do now."))?;

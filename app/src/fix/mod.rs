@@ -171,14 +171,7 @@ pub async fn carry_out(
     let (seen, objects) = (&looked.seen, source.writable());
     let now = records.now().await?;
     let earlier = held(objects, &seen.id, now).await?;
-    let work = match (judge_by(seen, &options.policy).work(way, options.records_only, earlier.is_some()), &earlier) {
-        (Ok(work), _) => work,
-        // What was begun under another policy isn't gone on with, and can be taken back.
-        (Err(refusal @ Refusal::Forbidden(_)), _) => return Err(Failure::new(Exit::Refused, refusal)),
-        // An earlier run of this fix did all of it and was killed before it gave the lock back.
-        (Err(_), Some(earlier)) if earlier.journal.way == way && earlier.journal.backed_up => Work::none(way),
-        (Err(refusal), _) => return Err(Failure::new(Exit::Refused, refusal)),
-    };
+    let work = work_now(seen, way, options, earlier.as_ref())?;
     let newest = seen.history.newest().ok_or_else(|| Failure::new(Exit::Changed, "no record is left"))?;
     let primary = records.get(&newest.id).await?;
     let primary = primary.ok_or_else(|| Failure::new(Exit::Changed, format!("{} is gone", newest.id)))?;
@@ -208,6 +201,19 @@ pub async fn carry_out(
             }
             Err(fixer.stop(failure, wrote).await)
         }
+    }
+}
+
+/// The work of a way as the release stands now. Policy is asked here, too, whoever chose the way.
+fn work_now(seen: &Observation, way: Way, options: &FixOptions, earlier: Option<&Held>) -> Result<Work, Failure> {
+    let judged = judge_by(seen, &options.policy);
+    match (judged.work(way, options.records_only, earlier.is_some()), earlier) {
+        (Ok(work), _) => Ok(work),
+        // What was begun under another policy isn't gone on with, and can be taken back.
+        (Err(refusal @ Refusal::Forbidden(_)), _) => Err(Failure::new(Exit::Refused, refusal)),
+        // An earlier run of this fix did all of it and was killed before it gave the lock back.
+        (Err(_), Some(earlier)) if earlier.journal.way == way && earlier.journal.backed_up => Ok(Work::none(way)),
+        (Err(refusal), _) => Err(Failure::new(Exit::Refused, refusal)),
     }
 }
 

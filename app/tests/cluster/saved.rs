@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use bed::{Driver, Major, Namespace};
 use serde_json::{Value, json};
 
-use crate::ways::{LIMIT, Moment, PAIRS, helms_go_on, killed_among_objects, statuses, unlocked};
+use crate::ways::{LIMIT, Moment, PAIRS, helm, helms_go_on, killed, killed_among_objects, statuses, unlocked};
 use crate::{Ran, each, namespace, refloat, refloat_with};
 
 /// Where a namespace's plan is saved.
@@ -149,7 +149,8 @@ fn a_policy_that_came_later_holds() {
 #[test]
 fn a_fix_that_was_interrupted_comes_first() {
     let ns = namespace("saved-first", Driver::Secret);
-    killed_among_objects(&ns, Major::V3);
+    helm(&ns, Major::V3, "install", "version=1");
+    killed(&ns, Major::V3, "upgrade", "version=2,pod.behaviour=never-ready", "PATCH~/deployments/web:kill-before");
     Moment::settled(&ns);
     save(&ns, &["--with", "unlock"]);
     // The plan's file is read before anything is asked of the cluster, and the namespace is the plan's.
@@ -158,7 +159,6 @@ fn a_fix_that_was_interrupted_comes_first() {
     });
     assert_eq!(elsewhere.code, Some(0), "{}", elsewhere.stderr);
     let args = ["fix", "web", "--with", "resume", "--yes", "--helm-is-gone", "--timeout", "1s"];
-    ns.patch("apps/v1/deployments/web", &json!({"spec": {"paused": true}})).unwrap();
     let stopped = refloat(&ns, args);
     assert_eq!(stopped.code, Some(8), "{}{}", stopped.stdout, stopped.stderr);
     let refused = carry_out(&ns);

@@ -29,10 +29,8 @@ pub fn goes_back(case: &Case<'_>, work: &Work, effects: &[Effect]) -> Option<Str
     }
     let id = &case.seen.id;
     let wanted = |words: &str| case.objects.iter().find(|object| object.words() == words).and_then(|object| object.new);
-    let touched = |words: &str| {
-        let effect = effects.iter().find(|effect| effect.object == words).map(|effect| effect.effect);
-        !matches!(effect, Some(EffectKind::Unchanged | EffectKind::Gone | EffectKind::Run))
-    };
+    let idle = |kind: EffectKind| matches!(kind, EffectKind::Unchanged | EffectKind::Gone | EffectKind::Run);
+    let touched = |words: &str| effects.iter().any(|effect| effect.object == words && !idle(effect.effect));
     let applied = work.apply.iter().filter(|applied| touched(&applied.words)).find(|applied| {
         let namespaced = applied.object.pointer("/metadata/namespace").is_some();
         wanted(&applied.words).is_none_or(|new| sent(id, new, namespaced, true) != applied.object)

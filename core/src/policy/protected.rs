@@ -104,14 +104,15 @@ pub fn protection(policy: &Policy, case: &Case<'_>, work: &Work, effects: &[Effe
             // What can't be seen may carry any label.
             None => !matches!(said.value, Protected::Kind(_)) || said.value.means(kind),
         })?;
-        let effect = effects.iter().find(|effect| effect.object == words).map(|effect| effect.effect);
-        let what = match effect {
-            Some(EffectKind::Changed) => "changed",
-            Some(EffectKind::Deleted) => "deleted",
-            Some(EffectKind::Run) if live.is_some() => "deleted to be run again",
-            Some(EffectKind::Unknown) => "changed or deleted, as far as can be seen",
-            _ => return None,
-        };
+        // Objects of one name may stand in several namespaces: what becomes of one is taken for what becomes of all.
+        let mut effects = effects.iter().filter(|effect| effect.object == words);
+        let what = effects.find_map(|effect| match effect.effect {
+            EffectKind::Changed => Some("changed"),
+            EffectKind::Deleted => Some("deleted"),
+            EffectKind::Run if live.is_some() => Some("deleted to be run again"),
+            EffectKind::Unknown => Some("changed or deleted, as far as can be seen"),
+            _ => None,
+        })?;
         Some(format!("{words} would be {what}, and policy ({}) protects {}", said.by, said.value))
     };
     let applied = work.apply.iter().map(|applied| (&applied.read, &applied.words));

@@ -6,6 +6,7 @@ use super::{Precondition, Situation, WayOut, effects};
 use crate::diagnose::last_good;
 use crate::plan::{Refusal, Work};
 use crate::policy::{Rule, Ruling, Word, goes_back, migrations, protection, word};
+use crate::report::one_line;
 
 /// What policy says, as a plan shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,7 +20,7 @@ pub struct PolicyView {
 impl PolicyView {
     /// Takes what holds.
     pub fn new(ruling: &Ruling) -> Self {
-        let notes = ruling.notes.iter().chain(&ruling.unknown).cloned().collect();
+        let notes = ruling.notes.iter().chain(&ruling.unknown).map(|note| one_line(note)).collect();
         Self { rules: ruling.policy.rules(), notes }
     }
 }
