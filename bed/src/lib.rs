@@ -23,6 +23,7 @@ pub mod merge;
 pub mod moments;
 mod namespace;
 mod proxied;
+mod second;
 pub mod state;
 mod trouble;
 mod webhook;
@@ -34,6 +35,7 @@ pub use helm::{Driver, Major, Output};
 pub use live::Live;
 pub use namespace::Namespace;
 pub use proxied::{Killed, Mode, Proxied};
+pub use second::SecondServer;
 pub use trouble::Trouble;
 pub use webhook::{At, Webhooks};
 

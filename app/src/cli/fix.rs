@@ -89,6 +89,12 @@ pub(super) enum WayName {
     Unlock,
     /// Go back to the last good revision
     Rollback,
+    /// Finish an operation that failed and is mostly done
+    Converge,
+    /// Take finalizers, a hook's object or the release's own dead webhook out of the way: may be DESTRUCTIVE
+    Unblock,
+    /// Delete the abandoned revision's record: DESTRUCTIVE
+    Forget,
     /// Mend records that contradict each other
     Repair,
     /// Take a first install away again: DESTRUCTIVE
@@ -102,6 +108,9 @@ impl From<WayName> for Way {
             WayName::Resume => Self::Resume,
             WayName::Unlock => Self::Unlock,
             WayName::Rollback => Self::Rollback,
+            WayName::Converge => Self::Converge,
+            WayName::Unblock => Self::Unblock,
+            WayName::Forget => Self::Forget,
             WayName::Repair => Self::Repair,
             WayName::Uninstall => Self::Uninstall,
         }
@@ -253,6 +262,10 @@ fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<W
         (None, None) => {
             let mut options = refloat_core::plan::plan(&judged.situation()).options.into_iter();
             match options.find(|option| option.applicable && option.id != Way::Wait) {
+                Some(first) if first.id == Way::Escalate => {
+                    Err(Failure::new(Exit::Refused, format!("{}; nothing was written", one_line(&first.why)))
+                        .hint("--with takes a way all the same; refloat plan names what each does"))
+                }
                 Some(first) if refloat_core::plan::loses_more(&judged.situation(), &first) => {
                     Err(Failure::new(Exit::Refused, format!("the recommended way ({}) is destructive", first.id))
                         .hint("refloat plan names what it loses; --with takes it"))
@@ -274,6 +287,10 @@ fn verb(way: Way) -> &'static str {
         Way::Rollback => "Roll back",
         Way::Repair => "Repair the records of",
         Way::Uninstall => "Uninstall",
+        Way::Converge => "Finish the failed operation on",
+        Way::Unblock => "Unblock",
+        Way::Forget => "Forget the newest revision of",
+        Way::Escalate => "Have a person decide on",
     }
 }
 
@@ -321,6 +338,7 @@ fn report(
     let status = newest.map(|newest| newest.opened.status.clone());
     let next = match option.id {
         Way::Unlock => format!("helm upgrade --install {} CHART -n {}", id.name, id.namespace),
+        Way::Unblock => format!("refloat plan {} -n {}", id.name, id.namespace),
         _ if done.is_some_and(|done| done.after.is_none()) => format!("helm list -n {}", id.namespace),
         _ => format!("refloat diagnose {} -n {}", id.name, id.namespace),
     };
@@ -380,5 +398,9 @@ fn past(way: Way) -> &'static str {
         Way::Rollback => "Rolled back",
         Way::Repair => "Repaired",
         Way::Uninstall => "Uninstalled",
+        Way::Converge => "Finished",
+        Way::Unblock => "Unblocked",
+        Way::Forget => "Forgot the newest revision of",
+        Way::Escalate => "Left to a person",
     }
 }

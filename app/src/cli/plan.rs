@@ -139,6 +139,9 @@ fn way(place: usize, option: &WayOut, release: &str, namespace: &str, all: bool,
         item(effect_word(effect.effect), &format!("{}{note}", effect.object))?;
     }
     item("risk", option.risk)?;
+    if !option.takes.is_empty() {
+        item("takes", &option.takes)?;
+    }
     item("then", &option.then)?;
     if !option.undo.is_empty() {
         item("undo", &option.undo)?;
@@ -150,6 +153,7 @@ fn way(place: usize, option: &WayOut, release: &str, namespace: &str, all: bool,
     }
     let typed = match option.id {
         Way::Wait => format!("refloat diagnose {release} -n {namespace}"),
+        Way::Escalate => format!("refloat bundle {release} -n {namespace} -o {release}.bundle"),
         way => format!("refloat fix {release} -n {namespace} --with {way}"),
     };
     ui.line(format!("   type     {}", paint(LITERAL, typed)))
@@ -162,6 +166,7 @@ pub(super) fn effect_word(effect: EffectKind) -> &'static str {
         EffectKind::Changed => "changes",
         EffectKind::Unchanged => "keeps",
         EffectKind::Deleted => "deletes",
+        EffectKind::Freed => "frees",
         EffectKind::Gone => "is gone",
         EffectKind::Run => "runs",
         EffectKind::Unknown => "unknown",

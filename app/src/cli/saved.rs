@@ -87,6 +87,9 @@ fn chosen<'p>(judged: &Judged<'_>, plan: &'p Plan, with: Option<Way>) -> Result<
     }
     let first = plan.options.iter().find(|option| option.applicable && option.id != Way::Wait);
     let first = first.ok_or_else(|| refused("there is nothing to be done".to_owned()))?;
+    if first.id == Way::Escalate {
+        return Err(refused(first.why.clone()).hint("--with takes a way all the same"));
+    }
     if loses_more(&judged.situation(), first) {
         return Err(refused(format!("the recommended way ({}) is destructive", first.id)).hint("--with takes it"));
     }

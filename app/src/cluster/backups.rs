@@ -276,6 +276,7 @@ mod tests {
             record: StoredRecord::from_object(Driver::Secret, object).unwrap(),
             others: Vec::new(),
             objects: vec![object_backup],
+            copies: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use refloat_core::manifest::with_versions;
 use refloat_core::observe::Observation;
 use refloat_core::plan::{RecordStep, Work};
 use refloat_core::record::StoredRecord;
@@ -47,6 +48,11 @@ impl Fixer<'_> {
         for read in reads {
             objects.extend(ObjectBackup::new(read, super::objects::live(self.objects, read).await?));
         }
+        let mut copies = Vec::new();
+        let unmarked = work.remove.iter().filter(|removed| !removed.marked).map(|removed| &removed.read);
+        for read in unmarked.chain(work.free.iter().map(|freed| &freed.read)) {
+            copies.extend(super::objects::live(self.objects, read).await?);
+        }
         let backup = Backup {
             api_version: BACKUP_VERSION.to_owned(),
             kind: "RecordBackup".to_owned(),
@@ -62,6 +68,7 @@ impl Fixer<'_> {
             record: primary,
             others,
             objects,
+            copies,
         };
         let file = backup_file::save(self.options.backup_dir.as_ref(), &backup)?;
         match source.backups.store(&self.id.namespace, &backup).await {
@@ -78,7 +85,9 @@ impl Fixer<'_> {
 /// The revisions whose records are changed or deleted.
 fn touched(work: &Work) -> Vec<u64> {
     let revision = |step: &RecordStep| match step {
-        RecordStep::Edit { revision, .. } | RecordStep::Delete { revision } => Some(*revision),
+        RecordStep::Edit { revision, .. } | RecordStep::Versions { revision, .. } | RecordStep::Delete { revision } => {
+            Some(*revision)
+        }
         RecordStep::Create { .. } => None,
     };
     let mut revisions: Vec<u64> = work.records().filter_map(revision).collect();
@@ -96,6 +105,11 @@ fn states(work: &Work, record: &StoredRecord) -> Vec<String> {
             RecordStep::Edit { revision, edit, .. } if record.meta.revision() == Some(*revision) => {
                 let Ok(edited) = record.edited(edit) else { continue };
                 record = edited;
+                states.push(record.digest());
+            }
+            RecordStep::Versions { revision, versions } if record.meta.revision() == Some(*revision) => {
+                let Ok(changed) = record.with_manifest(|manifest| with_versions(manifest, versions)) else { continue };
+                record = changed;
                 states.push(record.digest());
             }
             RecordStep::Delete { revision } if record.meta.revision() == Some(*revision) => states.push(String::new()),

@@ -92,20 +92,21 @@ impl Fixer<'_> {
 fn verify(way: Way, after: Option<&Observation>) -> Result<(), String> {
     let Some(after) = after else {
         return match way {
-            Way::Uninstall | Way::Resume | Way::Complete | Way::Repair => Ok(()),
+            Way::Uninstall | Way::Resume | Way::Complete | Way::Repair | Way::Forget | Way::Unblock => Ok(()),
             _ => Err("no record is left".to_owned()),
         };
     };
     let status = after.newest().map_or(Status::Unknown, refloat_core::observe::Revision::status);
     let deployed = after.history.deployed().len();
     match (way, status) {
-        (Way::Complete | Way::Resume | Way::Rollback, Status::Deployed) if deployed == 1 => Ok(()),
-        (Way::Complete | Way::Resume | Way::Rollback, status) => {
+        (Way::Complete | Way::Resume | Way::Rollback | Way::Converge, Status::Deployed) if deployed == 1 => Ok(()),
+        (Way::Complete | Way::Resume | Way::Rollback | Way::Converge, status) => {
             Err(format!("the newest revision is {status} and {deployed} are deployed"))
         }
         (Way::Unlock, Status::Failed) => Ok(()),
         (Way::Unlock, status) => Err(format!("the newest revision is {status}")),
         (Way::Uninstall, status) => Err(format!("a record is left, which is {status}")),
-        (Way::Repair | Way::Wait, _) => Ok(()),
+        (Way::Forget, status) if status.is_pending() => Err(format!("the newest revision is {status}")),
+        (Way::Repair | Way::Wait | Way::Forget | Way::Unblock | Way::Escalate, _) => Ok(()),
     }
 }

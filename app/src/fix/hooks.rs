@@ -50,8 +50,8 @@ impl Fixer<'_> {
             }
             (HookRun::Gone, _, Doubt::Run) | (HookRun::NeverRan, ..) => true,
             (HookRun::Running, ..) => false,
-            // It is looked at again: a fix that is run again may have repaired it.
-            (HookRun::Failed, ..) => false,
+            // It is looked at again, as what it failed on may have been put right; without an object it is to be run again.
+            (HookRun::Failed, ..) => live(self.objects, &hook.read).await?.is_none(),
             (HookRun::Unknown, ..) => {
                 return Err(Failure::new(Exit::Partial, format!("{} hook {} can't be seen", hook.event, hook.name)));
             }

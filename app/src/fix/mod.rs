@@ -219,7 +219,7 @@ fn work_now(seen: &Observation, way: Way, options: &FixOptions, earlier: Option<
 
 /// A record that somebody sealed can't be changed any more: better known before anything else is.
 fn writable(work: &Work, primary: &StoredRecord) -> Result<(), Failure> {
-    let edits = |step: &RecordStep| matches!(step, RecordStep::Edit { revision, .. } if primary.meta.revision() == Some(*revision));
+    let edits = |step: &RecordStep| matches!(step, RecordStep::Edit { revision, .. } | RecordStep::Versions { revision, .. } if primary.meta.revision() == Some(*revision));
     if !primary.is_immutable() || !work.records().any(edits) {
         return Ok(());
     }
@@ -278,6 +278,10 @@ impl Fixer<'_> {
             objects::remove(self.objects, &self.id, removed).await?;
             let now = self.now().await?;
             self.lock.renew(&self.id, now).await?;
+        }
+        for freed in &work.free {
+            self.note(&format!("taking finalizers off {}", freed.words)).await?;
+            objects::free(self.objects, freed).await?;
         }
         if work.wait && self.options.wait {
             self.until_ready(work).await?;

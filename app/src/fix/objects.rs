@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use refloat_core::inventory::ReleaseId;
 use refloat_core::observe::{Answer, Read};
-use refloat_core::plan::{Applied, Removed, stays};
+use refloat_core::plan::{Applied, Freed, Removed, stays};
 use refloat_core::record::Guard;
 use serde_json::Value;
 
@@ -137,6 +137,21 @@ pub(super) async fn remove(objects: &dyn WriteObjects, id: &ReleaseId, removed: 
         }
     }
     Err(Failure::new(Exit::Changed, format!("{} is changed by someone else all the time", removed.words)))
+}
+
+/// Takes finalizers off an object that is being deleted; gives whether it had them.
+pub(super) async fn free(objects: &dyn WriteObjects, freed: &Freed) -> Result<bool, Failure> {
+    for _ in 0..RACES {
+        let Some(found) = live(objects, &freed.read).await? else { return Ok(false) };
+        let Some(sent) = freed.freed(&found) else { return Ok(false) };
+        match objects.replace_object(&freed.read, &sent).await {
+            Ok(_) => return Ok(true),
+            Err(ClusterError::Missing(_)) => return Ok(false),
+            Err(ClusterError::Conflict(_)) => {}
+            Err(error) => return Err(stopped(&freed.words, "freed of its finalizers", error)),
+        }
+    }
+    Err(Failure::new(Exit::Changed, format!("{} is changed by someone else all the time", freed.words)))
 }
 
 /// The server's refusal of a write in the middle of a fix.

@@ -1,6 +1,7 @@
 //! Records: each write names the record as it was last seen, so a Helm that writes in between is noticed and stops the fix.
 
 use refloat_core::inventory::History;
+use refloat_core::manifest::{NewVersion, with_versions};
 use refloat_core::plan::RecordStep;
 use refloat_core::record::{InfoEdit, RecordMeta, Status, StoredRecord, key_of};
 
@@ -16,6 +17,7 @@ impl Fixer<'_> {
             match step {
                 RecordStep::Edit { revision, edit, seal } => self.edit(*revision, edit, *seal).await?,
                 RecordStep::Create { from, revision, edit } => self.create(*from, *revision, edit).await?,
+                RecordStep::Versions { revision, versions } => self.versions(*revision, versions).await?,
                 RecordStep::Delete { revision } => self.delete(*revision).await?,
             }
         }
@@ -50,8 +52,30 @@ impl Fixer<'_> {
             Failure::new(Exit::Partial, format!("the record of revision {revision} can't be edited")).because(error)
         })?;
         let edited = if seal { edited.sealed() } else { edited };
-        let guard = self.records.replace(&edited).await.map_err(|error| unwritten(revision, error))?;
-        let meta = RecordMeta { guard, ..edited.meta };
+        self.replace(revision, edited).await
+    }
+
+    async fn versions(&mut self, revision: u64, versions: &[NewVersion]) -> Result<(), Failure> {
+        let Some(record) = self.seen(revision).await? else {
+            return Err(Failure::new(Exit::Changed, format!("the record of revision {revision} is gone")));
+        };
+        let changed = record.with_manifest(|manifest| with_versions(manifest, versions)).map_err(|error| {
+            Failure::new(Exit::Partial, format!("the record of revision {revision} can't be edited")).because(error)
+        })?;
+        if changed.digest() == record.digest() {
+            return Ok(());
+        }
+        if record.is_immutable() {
+            let why = "it was sealed by someone, so its data can't be changed";
+            return Err(Failure::new(Exit::Partial, format!("the record of revision {revision}: {why}")));
+        }
+        self.note(&format!("writing the record of revision {revision}")).await?;
+        self.replace(revision, changed).await
+    }
+
+    async fn replace(&mut self, revision: u64, record: StoredRecord) -> Result<(), Failure> {
+        let guard = self.records.replace(&record).await.map_err(|error| unwritten(revision, error))?;
+        let meta = RecordMeta { guard, ..record.meta };
         self.known.insert(revision, meta);
         Ok(())
     }

@@ -17,6 +17,7 @@ mod pasted;
 mod policy;
 mod record;
 mod rescue;
+mod restarted;
 mod rights;
 mod saved;
 mod seeing;
@@ -28,6 +29,8 @@ mod ways_faults;
 mod ways_hooks;
 mod ways_race;
 mod ways_refused;
+mod ways_unblock;
+mod ways_versions;
 
 use std::ffi::OsStr;
 use std::process::Command;

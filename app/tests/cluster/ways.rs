@@ -204,3 +204,23 @@ pub fn unlocked(ns: &Namespace<'static>) {
 pub fn lock(ns: &Namespace<'static>) -> Option<Value> {
     ns.find("coordination.k8s.io/v1/leases/refloat.web").unwrap()
 }
+
+/// Where the webhook of [`own_webhook`] is.
+pub fn webhook_path(ns: &Namespace<'static>) -> String {
+    format!("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{}-own", ns.name)
+}
+
+/// A webhook that refuses ConfigMaps in the namespace unless Service `web` answers.
+pub fn own_webhook(ns: &Namespace<'static>) -> Value {
+    let name = format!("{}-own", ns.name);
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": name},
+        "webhooks": [{
+            "name": format!("{name}.example.com"), "clientConfig": {"service": {"name": "web", "namespace": ns.name}},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["*"]}],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": ns.name}},
+            "failurePolicy": "Fail", "sideEffects": "None", "admissionReviewVersions": ["v1"], "timeoutSeconds": 2,
+        }],
+    })
+}

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use bed::{Driver, Major, Namespace};
+use bed::{Driver, Major, Namespace, chart};
 use serde_json::Value;
 
 use crate::ways::{
-    Moment, PAIRS, fixed, foretold, helm, helms_go_on, killed, killed_among_objects, mark, statuses, unlocked,
+    LIMIT, Moment, NO_HOOKS, PAIRS, fixed, foretold, helm, helms_go_on, killed, killed_among_objects, mark, statuses,
+    unlocked,
 };
 use crate::{each, namespace, refloat, refloat_json};
 
@@ -19,6 +20,8 @@ struct Story {
     after: &'static [&'static str],
     /// The version of the chart that the objects are of afterwards.
     version: u8,
+    /// Whether something is lost.
+    destructive: bool,
 }
 
 const COMPLETE: Story = Story {
@@ -39,6 +42,7 @@ const COMPLETE: Story = Story {
     before: &["superseded", "pending-upgrade"],
     after: &["superseded", "deployed"],
     version: 2,
+    destructive: false,
 };
 
 const RESUME: Story = Story {
@@ -47,11 +51,32 @@ const RESUME: Story = Story {
     before: &["deployed", "pending-upgrade"],
     after: &["superseded", "deployed"],
     version: 2,
+    destructive: false,
 };
 
 const UNLOCK: Story = Story { way: "unlock", after: &["deployed", "failed"], version: 1, ..RESUME };
 
 const ROLLBACK: Story = Story { way: "rollback", after: &["superseded", "failed", "deployed"], version: 1, ..RESUME };
+
+const FORGET: Story = Story { way: "forget", after: &["deployed"], version: 1, destructive: true, ..RESUME };
+
+const CONVERGE: Story = Story {
+    way: "converge",
+    make: |ns, _, major| {
+        helm(ns, major, "install", "version=1");
+        let set = format!("{NO_HOOKS},version=2,pod.behaviour=ready-after,pod.seconds=6");
+        let args = ["upgrade", "web", &chart("app"), "--set", &set, "--wait", "--timeout", "3s"].map(str::to_owned);
+        ns.helm(major, args).unwrap().failed().unwrap();
+        ns.wait("apps/v1/deployments/web", LIMIT, |object| {
+            object["status"]["readyReplicas"] == 1 && object["status"]["replicas"] == 1
+        })
+        .unwrap();
+    },
+    before: &["deployed", "failed"],
+    after: &["superseded", "deployed"],
+    version: 2,
+    destructive: false,
+};
 
 const REPAIR: Story = Story {
     way: "repair",
@@ -63,6 +88,7 @@ const REPAIR: Story = Story {
     before: &["deployed", "deployed"],
     after: &["superseded", "deployed"],
     version: 2,
+    destructive: false,
 };
 
 #[test]
@@ -83,6 +109,16 @@ fn unlock() {
 #[test]
 fn rollback() {
     told(&ROLLBACK);
+}
+
+#[test]
+fn forget() {
+    told(&FORGET);
+}
+
+#[test]
+fn converge() {
+    told(&CONVERGE);
 }
 
 #[test]
@@ -146,9 +182,9 @@ fn dry(ns: &Namespace<'static>, story: &Story) -> Value {
     let option = &dry["option"];
     assert_eq!(
         (&option["id"], &option["applicable"], &option["destructive"]),
-        (&story.way.into(), &true.into(), &false.into())
+        (&story.way.into(), &true.into(), &story.destructive.into())
     );
-    assert!(option["losses"].as_array().unwrap().is_empty(), "{option}");
+    assert_eq!(option["losses"].as_array().unwrap().is_empty(), !story.destructive, "{option}");
     let plan = refloat_json(ns, ["plan", "web", "-o", "json"]);
     let planned = plan["options"].as_array().unwrap().iter().find(|option| option["id"] == story.way).unwrap();
     assert_eq!(planned["effects"], option["effects"]);

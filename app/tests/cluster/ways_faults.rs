@@ -3,10 +3,15 @@
 
 use std::process::Command;
 
+use bed::corpus::Case;
+use bed::corpus::objects::{config_map, service};
 use bed::{Driver, Killed, Major, Namespace};
 
-use crate::ways::{Moment, helm, killed, lock, unlocked};
+use crate::ways::{Moment, helm, killed, lock, own_webhook, unlocked, webhook_path};
 use crate::{each, namespace, refloat};
+
+/// What leaves a release stuck.
+type Make = fn(&Namespace<'static>, Major);
 
 /// Runs refloat below the proxy.
 fn proxied(ns: &Namespace<'static>, args: &[&str], faults: &[&str]) -> Killed {
@@ -24,13 +29,26 @@ fn stuck(ns: &Namespace<'static>, major: Major) {
     killed(ns, major, "upgrade", &format!("version=2,{parts}"), "PATCH~/configmaps/web-a:kill-after");
 }
 
+/// An upgrade that the release's own webhook refused, which nothing answers.
+fn refused(ns: &Namespace<'static>, major: Major) {
+    let case = Case::new(ns, major);
+    let own = [service("web"), own_webhook(ns)];
+    case.install(1, &own, &[]).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let next = [&own[..], &[config_map("web-settings", "2")]].concat();
+    case.helm("upgrade", 2, &next, &[]).unwrap().failed().unwrap();
+}
+
 /// What counts of a moment in the end: the objects, and the records by status.
 fn end(ns: &Namespace<'static>) -> (Moment, Vec<(String, String)>) {
     let records = ns.get("secrets?labelSelector=owner=helm,name=web").unwrap();
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     let statuses = records["items"].as_array().unwrap().iter();
     let statuses = statuses.map(|one| (text(&one["metadata"]["name"]), text(&one["metadata"]["labels"]["status"])));
-    let statuses = statuses.collect();
+    let mut statuses: Vec<(String, String)> = statuses.collect();
+    // Whether the webhook is there counts, too.
+    let webhook = ns.find(&webhook_path(ns)).unwrap();
+    statuses.push(("webhook".to_owned(), webhook.is_some().to_string()));
     (Moment { versions: Default::default(), records: Default::default(), ..Moment::now(ns) }, statuses)
 }
 
@@ -38,16 +56,17 @@ fn end(ns: &Namespace<'static>) -> (Moment, Vec<(String, String)>) {
 fn at_each_write_of_a_fix() {
     // A refusal for now is 503 or 429: in turn.
     let faults = [["status=503", "status=429"], ["cut-before"; 2], ["cut-after"; 2]];
-    let ways = [("resume", Major::V3), ("rollback", Major::V4)];
-    each(ways.into_iter().flat_map(|way| faults.map(|fault| (way, fault))), |((way, major), faults)| {
+    let ways: [(&str, Major, Make); 3] =
+        [("resume", Major::V3, stuck), ("rollback", Major::V4, stuck), ("unblock", Major::V4, refused)];
+    each(ways.into_iter().flat_map(|way| faults.map(|fault| (way, fault))), |((way, major, make), faults)| {
         let ns = namespace("faults", Driver::Secret);
-        stuck(&ns, major);
+        make(&ns, major);
         let before = Moment::settled(&ns);
         let args = ["fix", "web", "--with", way, "--yes", "--helm-is-gone"];
         let clean = proxied(&ns, &args, &[]);
         assert!(clean.output.status.success(), "{}", clean.output.stderr);
         let (expected, writes) = (end(&ns), clean.writes().unwrap());
-        assert!(writes > 8, "{:?}", clean.log);
+        assert!(writes >= 7, "{:?}", clean.log);
         for (write, fault) in (1..=writes).zip(faults.iter().cycle()) {
             back(&ns, &before);
             let broken = proxied(&ns, &args, &[&format!("{write}:{fault}")]).sure().unwrap();
@@ -60,6 +79,10 @@ fn at_each_write_of_a_fix() {
             }
             assert_eq!(end(&ns), expected, "{what}");
             unlocked(&ns);
+        }
+        if way == "unblock" {
+            back(&ns, &before);
+            ns.delete(&webhook_path(&ns)).unwrap();
         }
     });
 }

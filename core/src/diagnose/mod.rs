@@ -5,7 +5,7 @@
 
 mod answers;
 mod case;
-mod causes;
+pub(crate) mod causes;
 mod diagnosis;
 mod hooks;
 mod liveness;

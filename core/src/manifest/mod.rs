@@ -6,6 +6,7 @@
 
 mod order;
 mod split;
+mod versions;
 mod yaml;
 
 use serde_json::Value;
@@ -13,6 +14,7 @@ use thiserror::Error;
 
 pub use order::*;
 pub use split::*;
+pub use versions::*;
 pub use yaml::{MAX_DEPTH, MAX_NODES, YamlFault, parse};
 
 /// An object as the release wants it.

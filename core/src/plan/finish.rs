@@ -33,6 +33,7 @@ pub fn finish(case: &Case<'_>, operation: &Operation<'_>, way: Way) -> Result<Wo
         before: hooks(case, &operation.before)?,
         apply: applied(case, newest)?,
         remove: forgotten(case, newest)?,
+        free: Vec::new(),
         wait: true,
         after: hooks(case, &operation.after)?,
         last,

@@ -235,8 +235,9 @@ fn guards(situation: &Situation<'_>, work: &Work) -> Result<Vec<Guarded>, Unguar
     let rests = rests.filter_map(|object| Some((seen.read_of(object.manifest()?)?, object.words())));
     let applied = work.apply.iter().map(|applied| (applied.read.clone(), applied.words.clone()));
     let removed = work.remove.iter().map(|removed| (removed.read.clone(), removed.words.clone()));
+    let freed = work.free.iter().map(|freed| (freed.read.clone(), freed.words.clone()));
     let hooks = work.before.iter().chain(&work.after).map(|hook| (hook.read.clone(), hook.name.clone()));
-    for (read, what) in rests.chain(applied).chain(removed).chain(hooks) {
+    for (read, what) in rests.chain(applied).chain(removed).chain(freed).chain(hooks) {
         let path = read.to_string();
         if found.iter().any(|known| !known.record && known.path == path) {
             continue;

@@ -18,16 +18,35 @@ pub enum Way {
     Unlock,
     /// Go back to the last good revision.
     Rollback,
+    /// Finish an operation that failed and is mostly done.
+    Converge,
+    /// Take out of the way what holds the operation up: finalizers, a hook's object, the release's own dead webhook.
+    Unblock,
+    /// Delete the abandoned revision's record.
+    Forget,
     /// Mend the records: labels, several or none deployed, what can't be read.
     Repair,
     /// Take the release away: objects, hooks' objects and records.
     Uninstall,
+    /// Have a person decide.
+    Escalate,
 }
 
 impl Way {
     /// All of them, safest first.
-    pub const ALL: [Self; 7] =
-        [Self::Wait, Self::Complete, Self::Repair, Self::Unlock, Self::Resume, Self::Rollback, Self::Uninstall];
+    pub const ALL: [Self; 11] = [
+        Self::Wait,
+        Self::Complete,
+        Self::Repair,
+        Self::Unlock,
+        Self::Resume,
+        Self::Rollback,
+        Self::Converge,
+        Self::Unblock,
+        Self::Forget,
+        Self::Uninstall,
+        Self::Escalate,
+    ];
 
     /// Its word.
     pub fn as_str(self) -> &'static str {
@@ -39,6 +58,10 @@ impl Way {
             Self::Rollback => "rollback",
             Self::Repair => "repair",
             Self::Uninstall => "uninstall",
+            Self::Converge => "converge",
+            Self::Unblock => "unblock",
+            Self::Forget => "forget",
+            Self::Escalate => "escalate",
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Way;
 use crate::diagnose::{Case, HookRun, HookView};
 use crate::inventory::ReleaseId;
-use crate::manifest::ManifestObject;
+use crate::manifest::{ManifestObject, NewVersion};
 use crate::merge::{self, merge};
 use crate::observe::{Live, Read};
 use crate::record::InfoEdit;
@@ -27,6 +27,8 @@ pub struct Work {
     pub apply: Vec<Applied>,
     /// Objects to delete, in this order.
     pub remove: Vec<Removed>,
+    /// Finalizers to take off, in this order.
+    pub free: Vec<Freed>,
     /// Whether to wait until what is applied is ready and what is removed is gone.
     pub wait: bool,
     /// Hooks after the objects.
@@ -39,7 +41,8 @@ impl Work {
     /// Nothing to do.
     pub fn none(way: Way) -> Self {
         let (first, last, before, after) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { way, first, before, apply: Vec::new(), remove: Vec::new(), wait: false, after, last }
+        let (apply, remove, free) = (Vec::new(), Vec::new(), Vec::new());
+        Self { way, first, before, apply, remove, free, wait: false, after, last }
     }
 
     /// Every record write, in order.
@@ -79,6 +82,13 @@ pub enum RecordStep {
         revision: u64,
         /// What to set in it.
         edit: InfoEdit,
+    },
+    /// Writes objects of a revision's manifest in versions that the server serves.
+    Versions {
+        /// Which.
+        revision: u64,
+        /// What to write instead of what.
+        versions: Vec<NewVersion>,
     },
     /// Deletes a revision's record.
     Delete {
@@ -132,6 +142,46 @@ pub struct Removed {
     pub marked: bool,
 }
 
+/// An object that is being deleted, and that finalizers hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Freed {
+    /// Where it is read.
+    pub read: Read,
+    /// For people.
+    pub words: String,
+    /// The finalizers to take off.
+    pub finalizers: Vec<String>,
+}
+
+impl Freed {
+    /// Takes the object as it is; gives it without those finalizers, or nothing if it has none of them or isn't being deleted any more.
+    pub fn freed(&self, live: &Value) -> Option<Value> {
+        live.pointer("/metadata/deletionTimestamp")?;
+        let held = live.pointer("/metadata/finalizers")?.as_array()?;
+        let goes = |name: &Value| name.as_str().is_some_and(|name| self.finalizers.iter().any(|other| other == name));
+        let left: Vec<Value> = held.iter().filter(|name| !goes(name)).cloned().collect();
+        if left.len() == held.len() {
+            return None;
+        }
+        let mut freed = live.clone();
+        freed.get_mut("metadata")?.as_object_mut()?.insert("finalizers".to_owned(), left.into());
+        Some(freed)
+    }
+
+    /// Takes the object as it is; says what will happen to it.
+    pub fn effect(&self, live: &Live<'_>) -> Effect {
+        let (effect, note) = match live {
+            Live::Absent => (EffectKind::Gone, String::new()),
+            Live::Unknown(why) => (EffectKind::Unknown, why.clone()),
+            Live::Found(live) => match self.freed(live) {
+                Some(_) => (EffectKind::Freed, format!("of {}, so that it goes", self.finalizers.join(", "))),
+                None => (EffectKind::Unchanged, String::new()),
+            },
+        };
+        Effect { object: self.words.clone(), effect, note }
+    }
+}
+
 /// What becomes of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -157,6 +207,8 @@ pub enum EffectKind {
     Unchanged,
     /// It goes.
     Deleted,
+    /// Finalizers are taken off it, so that it goes.
+    Freed,
     /// It isn't there, as it is to be.
     Gone,
     /// A hook will run.

@@ -20,12 +20,15 @@ pub enum Word {
 /// back with nothing. Of a rollback it is the release itself.
 pub fn goes_back(case: &Case<'_>, work: &Work, effects: &[Effect]) -> Option<String> {
     match (work.way, case.kind) {
-        (Way::Rollback, _) | (Way::Resume, OperationKind::Rollback) => return Some("the release".to_owned()),
+        (Way::Rollback, _) | (Way::Resume | Way::Converge, OperationKind::Rollback) => {
+            return Some("the release".to_owned());
+        }
         // What they do is what the newest revision is for, or nothing.
-        (Way::Wait | Way::Complete | Way::Resume | Way::Repair | Way::Uninstall, _) => return None,
+        (Way::Wait | Way::Complete | Way::Repair | Way::Resume | Way::Converge, _) => return None,
+        (Way::Unblock | Way::Uninstall | Way::Escalate, _) => return None,
         // Away from a rollback is no way back.
-        (_, OperationKind::Rollback) => return None,
-        _ => {}
+        (Way::Unlock | Way::Forget, OperationKind::Rollback) => return None,
+        (Way::Unlock | Way::Forget, _) => {}
     }
     let id = &case.seen.id;
     let wanted = |words: &str| case.objects.iter().find(|object| object.words() == words).and_then(|object| object.new);
@@ -52,7 +55,7 @@ pub fn word(policy: &Policy, way: Way, back: Option<&str>) -> Word {
     match said.value {
         Rollback::Allow => Word::Free,
         Rollback::Ask => Word::Asked(words),
-        Rollback::Never if way == Way::Unlock => {
+        Rollback::Never if matches!(way, Way::Unlock | Way::Forget) => {
             Word::Forbidden(format!("{words} (--records-only leaves objects as they are)"))
         }
         Rollback::Never => Word::Forbidden(words),

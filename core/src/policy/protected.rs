@@ -109,6 +109,7 @@ pub fn protection(policy: &Policy, case: &Case<'_>, work: &Work, effects: &[Effe
         let what = effects.find_map(|effect| match effect.effect {
             EffectKind::Changed => Some("changed"),
             EffectKind::Deleted => Some("deleted"),
+            EffectKind::Freed => Some("freed of its finalizers, and so deleted"),
             EffectKind::Run if live.is_some() => Some("deleted to be run again"),
             EffectKind::Unknown => Some("changed or deleted, as far as can be seen"),
             _ => None,
@@ -117,9 +118,10 @@ pub fn protection(policy: &Policy, case: &Case<'_>, work: &Work, effects: &[Effe
     };
     let applied = work.apply.iter().map(|applied| (&applied.read, &applied.words));
     let removed = work.remove.iter().map(|removed| (&removed.read, &removed.words));
+    let freed = work.free.iter().map(|freed| (&freed.read, &freed.words));
     let done = |hook: &&HookStep| !matches!(hook.run, HookRun::Succeeded | HookRun::Passed | HookRun::Running);
     let hooks = work.before.iter().chain(&work.after).filter(done).map(|hook| (&hook.read, &hook.name));
-    let all = removed.chain(applied).chain(hooks).filter_map(|(read, words)| named(read, words));
+    let all = removed.chain(freed).chain(applied).chain(hooks).filter_map(|(read, words)| named(read, words));
     let mut all = all.collect::<Vec<_>>().into_iter();
     let first = all.next()?;
     Some(match all.len() {

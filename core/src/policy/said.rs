@@ -38,8 +38,8 @@ pub(super) fn stale_after(word: &str) -> Result<StaleAfter, String> {
 
 /// One of `auto`.
 pub(super) fn way(word: &str) -> Result<Way, String> {
-    // Nothing is done to wait, so there is nothing to allow.
-    let ways = || Way::ALL.into_iter().filter(|way| *way != Way::Wait);
+    // Nothing is done to wait or to have a person decide, so there is nothing to allow.
+    let ways = || Way::ALL.into_iter().filter(|way| !matches!(way, Way::Wait | Way::Escalate));
     let right = || ways().map(Way::as_str).collect::<Vec<_>>().join(", ");
     ways().find(|way| way.as_str() == word.trim()).ok_or_else(|| wrong("auto", word, &format!("some of {}", right())))
 }

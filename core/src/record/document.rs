@@ -181,6 +181,18 @@ impl Document {
         }
     }
 
+    /// Gives the document with its manifest changed.
+    pub fn with_manifest(&self, change: impl FnOnce(&str) -> String) -> Result<Self, Damage> {
+        let bad = || Damage::BadField { path: "manifest" };
+        let release = Object::parse(&self.text)?;
+        // Go's last one wins.
+        let member = release.members.iter().rfind(|member| member.is("manifest")).ok_or_else(bad)?;
+        let manifest = unquote(member.value).ok_or_else(bad)?;
+        let mut text = self.text.clone();
+        text.replace_range(place(&self.text, member.value), &quote(&change(&manifest)));
+        Self::parse(text.into_bytes())
+    }
+
     fn value(&self, field: Field) -> Option<String> {
         let texts = self.info.iter().rev().filter(|place| place.field == field);
         let mut values = texts.filter_map(|place| unquote(self.text.get(place.value.clone())?));

@@ -87,30 +87,33 @@ impl StoredRecord {
 
     /// Gives the record with `info.*` edited and the status label brought in line, everything else untouched.
     pub fn edited(&self, edit: &InfoEdit) -> Result<Self, EditError> {
-        let inner = encode(self.document()?.edit(edit)?.bytes());
+        let mut changed = self.with_document(&self.document()?.edit(edit)?)?;
+        let Some(status) = edit.status.map(|status| status.as_str().to_owned()) else { return Ok(changed) };
+        match self.meta.id.driver {
+            Driver::Sql => *field(&mut changed.object, "/status", "status")? = status.clone().into(),
+            _ => set_label(field(&mut changed.object, "/metadata", "metadata")?, "status", &status)?,
+        }
+        changed.meta.status = Some(status);
+        Ok(changed)
+    }
+
+    /// Gives the record with its manifest changed, everything else untouched.
+    pub fn with_manifest(&self, change: impl FnOnce(&str) -> String) -> Result<Self, EditError> {
+        self.with_document(&self.document()?.with_manifest(change)?)
+    }
+
+    fn with_document(&self, document: &Document) -> Result<Self, EditError> {
+        let inner = encode(document.bytes());
         if self.meta.id.driver != Driver::Sql && inner.len() > MAX_STORED {
             return Err(EditError::TooBig { size: inner.len() });
         }
         let mut changed = self.clone();
-        let status = edit.status.map(|status| status.as_str().to_owned());
         match self.meta.id.driver {
-            Driver::Sql => {
-                *field(&mut changed.object, "/body", "body")? = inner.into();
-                if let Some(status) = &status {
-                    *field(&mut changed.object, "/status", "status")? = status.clone().into();
-                }
-            }
+            Driver::Sql => *field(&mut changed.object, "/body", "body")? = inner.into(),
             driver => {
                 let text = if driver == Driver::Secret { STANDARD.encode(&inner) } else { inner };
                 *field(&mut changed.object, "/data/release", "data.release")? = text.into();
-                if let Some(status) = &status {
-                    let metadata = field(&mut changed.object, "/metadata", "metadata")?;
-                    set_label(metadata, "status", status)?;
-                }
             }
-        }
-        if status.is_some() {
-            changed.meta.status = status;
         }
         Ok(changed)
     }

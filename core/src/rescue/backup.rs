@@ -46,6 +46,9 @@ pub struct Backup {
     /// Objects that the fix may create, change or delete; if missing, it touches none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ObjectBackup>,
+    /// Objects that go with the fix and that no undo puts back, as they were: hooks' objects, and what is freed of its finalizers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<Value>,
 }
 
 /// An object before a fix.

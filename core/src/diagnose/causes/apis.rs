@@ -113,9 +113,12 @@ fn api_removed(scene: &Scene<'_>, version: &str, kind: &str, others: &[&Kind], n
     cause.evidence.push(one_line(&format!("served are: {}", served.join(", "))));
     cause.evidence.extend(names.iter().take(5).cloned());
     cause.command = format!("helm get manifest {} -n {}", scene.case.seen.id.name, scene.case.seen.id.namespace);
+    let id = &scene.case.seen.id;
     cause.remedy = one_line(&format!(
-        "the record has to say {} instead (helm mapkubeapis rewrites it), then upgrade with a chart that does",
-        served.first().map_or("a served version", |first| first)
+        "have the record say {} instead (refloat fix {} -n {} --with repair), then upgrade with a chart that does",
+        served.first().map_or("a served version", |first| first),
+        id.name,
+        id.namespace
     ));
     cause
 }

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::words::{cause, refusals, see};
 use super::{Cause, Confidence, Scene, depth};
-use crate::diagnose::case::{list, text, time};
+use crate::diagnose::case::{Case, list, text, time};
+use crate::diagnose::operation::Operation;
 use crate::diagnose::orphans::{Mark, mark};
 use crate::observe::{Live, OperationKind, Read, known, orphan_lists};
 use crate::record::Status;
@@ -42,25 +43,25 @@ struct Going<'a> {
 }
 
 /// Objects of the release, its hooks, and what it forgot.
-fn going<'a>(scene: &Scene<'a>) -> Vec<Going<'a>> {
+fn going<'a>(case: &'a Case<'a>, operation: &'a Operation<'a>) -> Vec<Going<'a>> {
     let mut found = Vec::new();
-    for object in &scene.case.objects {
+    for object in &case.objects {
         if let Some(live) = object.live.found() {
             found.push(Going { kind: object.kind, namespace: object.namespace, name: object.name, live });
         }
     }
-    for hook in scene.operation.before.iter().chain(&scene.operation.after) {
+    for hook in operation.before.iter().chain(&operation.after) {
         if let (Some(live), Some(object)) = (hook.live.found(), hook.object) {
-            let namespace = object.namespace.as_deref().unwrap_or(&scene.case.seen.id.namespace);
+            let namespace = object.namespace.as_deref().unwrap_or(&case.seen.id.namespace);
             found.push(Going { kind: &object.kind, namespace, name: &object.name, live });
         }
     }
-    for read in orphan_lists(scene.case.seen) {
+    for read in orphan_lists(case.seen) {
         let Read::List { kind, .. } = &read else { continue };
-        let Some(kind) = scene.case.seen.kinds().any_version(&kind.api_version(), &kind.kind) else { continue };
-        for live in scene.case.seen.items(&read) {
+        let Some(kind) = case.seen.kinds().any_version(&kind.api_version(), &kind.kind) else { continue };
+        for live in case.seen.items(&read) {
             let (namespace, name) = (text(live, "/metadata/namespace"), text(live, "/metadata/name"));
-            let own = mark(scene.case, live) == Some(Mark::Annotations);
+            let own = mark(case, live) == Some(Mark::Annotations);
             let known = found.iter().any(|going| going.kind == kind.kind && going.name == name);
             if own && !known {
                 found.push(Going { kind: &kind.kind, namespace, name, live });
@@ -72,7 +73,42 @@ fn going<'a>(scene: &Scene<'a>) -> Vec<Going<'a>> {
 }
 
 fn held(scene: &Scene<'_>) -> Vec<Cause> {
-    going(scene).iter().filter(|going| going.kind != "Namespace").filter_map(|going| finalizer(scene, going)).collect()
+    going(scene.case, scene.operation)
+        .iter()
+        .filter(|going| going.kind != "Namespace")
+        .filter_map(|going| finalizer(scene, going))
+        .collect()
+}
+
+/// An object that is being deleted, and the finalizers that nobody takes off.
+pub struct HeldByFinalizers {
+    /// Where it is read.
+    pub read: Read,
+    /// For people: `configmap/web`.
+    pub words: String,
+    /// Those that Kubernetes itself doesn't take off in time.
+    pub finalizers: Vec<String>,
+}
+
+/// Takes a case and its operation; gives what has been going for longer than a deletion takes and is held by finalizers of somebody else's
+/// than Kubernetes: those are safe to take off only if whoever set them is gone for good, which a person has to know.
+pub fn held_by_finalizers(case: &Case<'_>, operation: &Operation<'_>) -> Vec<HeldByFinalizers> {
+    let long = |going: &&Going<'_>| {
+        asked(going.live).is_some_and(|at| case.seen.at.duration_since(at) >= SOON) && going.kind != "Namespace"
+    };
+    let going = going(case, operation);
+    let held = going.iter().filter(long).filter_map(|going| {
+        let finalizers = list(going.live, "/metadata/finalizers").filter_map(Value::as_str);
+        let foreign = finalizers.filter(|name| KNOWN.iter().all(|(known, _)| known != name));
+        let finalizers: Vec<String> = foreign.map(str::to_owned).collect();
+        let kind = case.seen.kinds().any_version(text(going.live, "/apiVersion"), going.kind)?;
+        let read = Read::object(kind, going.namespace, going.name);
+        // What was only listed isn't known whole.
+        case.seen.answer(&read)?.found()?;
+        let words = format!("{}/{}", going.kind.to_lowercase(), going.name);
+        (!finalizers.is_empty()).then_some(HeldByFinalizers { read, words, finalizers })
+    });
+    held.collect()
 }
 
 fn finalizer(scene: &Scene<'_>, going: &Going<'_>) -> Option<Cause> {

@@ -118,11 +118,7 @@ fn foretold(scene: &Scene<'_>, object: &Object<'_>) -> Option<Cause> {
     if !applies || !undone {
         return None;
     }
-    let fields = FIXED.iter().find(|(kind, _)| *kind == object.kind).map_or(&[][..], |(_, fields)| *fields);
-    let old = object.old.map(|old| &old.value);
-    let field = fields.iter().find(|field| changes(object.kind, field, old, &new.value, live)).copied();
-    let field = field.or_else(|| sealed(live, &new.value, old))?;
-    let field = field.trim_start_matches('/').replace('/', ".");
+    let field = fixed_field(object.kind, live, &new.value, object.old.map(|old| &old.value))?;
     let summary =
         format!("{} will be refused: {field} can't be changed, and the new revision changes it", object.words());
     let place = if scene.case.is_open() { depth::CONSEQUENCE } else { depth::BLOCKER };
@@ -133,6 +129,14 @@ fn foretold(scene: &Scene<'_>, object: &Object<'_>) -> Option<Cause> {
     cause.command = see(object.kind, object.namespace, object.name);
     cause.remedy = remedy(object.kind, object.name);
     Some(cause)
+}
+
+/// Takes a live object, how it is wanted, and how it was wanted before; gives a field that would have to change and can't.
+pub fn fixed_field(kind: &str, live: &Value, wanted: &Value, old: Option<&Value>) -> Option<String> {
+    let fields = FIXED.iter().find(|(fixed, _)| *fixed == kind).map_or(&[][..], |(_, fields)| *fields);
+    let field = fields.iter().find(|field| changes(kind, field, old, wanted, live)).copied();
+    let field = field.or_else(|| sealed(live, wanted, old))?;
+    Some(field.trim_start_matches('/').replace('/', "."))
 }
 
 /// Whether applying the new manifest changes a field that the live object has.

@@ -51,6 +51,10 @@ mod webhooks;
 pub(super) mod words;
 mod workload;
 
+pub use deletion::{HeldByFinalizers, held_by_finalizers};
+pub use immutable::fixed_field;
+pub use webhooks::own_dead_webhooks;
+
 /// How sure a cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]

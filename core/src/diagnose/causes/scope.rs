@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::words::arg;
-use crate::diagnose::case::{Case, list, number, selects, text};
+use crate::diagnose::case::{Case, Object, list, number, selects, text};
 use crate::diagnose::liveness::rule_matches;
-use crate::observe::{Live, Read, known};
+use crate::observe::{Kind, Live, Read, known};
 use crate::report::one_line;
 
 /// A webhook and the configuration that it stands in.
@@ -106,12 +106,20 @@ impl<'a> Hook<'a> {
 
     /// Whether what answers is of the release itself: its Service, or its configuration.
     pub fn is_own(&self, case: &Case<'_>) -> bool {
-        let kind = if self.mutating { "MutatingWebhookConfiguration" } else { "ValidatingWebhookConfiguration" };
-        case.objects.iter().any(|object| {
-            let configured = object.kind == kind && object.name == self.configured_in();
-            let behind = self.service() == Some((object.namespace, object.name)) && object.kind == "Service";
-            configured || behind
-        })
+        let behind =
+            |object: &Object<'_>| self.service() == Some((object.namespace, object.name)) && object.kind == "Service";
+        self.is_configured_by(case) || case.objects.iter().any(behind)
+    }
+
+    /// Whether its configuration is an object of the release.
+    pub fn is_configured_by(&self, case: &Case<'_>) -> bool {
+        let kind = self.configuration().kind;
+        case.objects.iter().any(|object| object.kind == kind && object.name == self.configured_in())
+    }
+
+    /// The kind of its configuration.
+    pub fn configuration(&self) -> Kind {
+        if self.mutating { known::mutating_webhooks() } else { known::validating_webhooks() }
     }
 
     /// Where it stands and what it does, in a line.

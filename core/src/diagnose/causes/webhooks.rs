@@ -1,17 +1,17 @@
 //! Admission webhooks that don't answer, take too long, or say no.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::around::warnings;
 use super::refusal::{description, helm_line};
 use super::scope::{Backend, Hook, backend, hooks};
 use super::words::{add, after, arg, cause, quoted, refusals, shown};
 use super::{Cause, Confidence, Scene, depth};
-use crate::diagnose::case::Object;
+use crate::diagnose::case::{Case, Object};
 use crate::diagnose::hooks::HookRun;
 use crate::diagnose::liveness::LivenessVerdict;
 use crate::diagnose::operation::Phase;
-use crate::observe::{Live, OperationKind};
+use crate::observe::{Kind, Live, OperationKind};
 use crate::report::one_line;
 
 /// From how many seconds on webhooks explain that nothing is seen of Helm for a while.
@@ -29,6 +29,15 @@ pub fn rule(scene: &Scene<'_>) -> Vec<Cause> {
         found.extend(slow(scene));
     }
     found
+}
+
+/// Takes a case; gives the configurations of the release's own whose webhooks nothing answers, and that refuse what isn't answered.
+pub fn own_dead_webhooks(case: &Case<'_>) -> BTreeSet<(Kind, String)> {
+    let dead = |hook: &Hook<'_>| {
+        hook.fails() && hook.is_configured_by(case) && matches!(backend(case, hook), Backend::Dead(_))
+    };
+    let found = hooks(case).into_iter().filter(dead);
+    found.map(|hook| (hook.configuration(), hook.configured_in().to_owned())).collect()
 }
 
 /// Words about webhooks: Helm's, or an event's.

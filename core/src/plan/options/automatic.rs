@@ -15,6 +15,9 @@ pub fn automatic(situation: &Situation<'_>, helm_is_gone: bool) -> Result<Way, S
     if let Some(why) = &situation.ruling.unknown {
         return Err(why.clone());
     }
+    if first.id == Way::Escalate {
+        return Err(format!("{}; nothing was written", first.why));
+    }
     let (option, which) = match &situation.ruling.policy.auto {
         None => (first, "the recommended way"),
         Some(listed) => {

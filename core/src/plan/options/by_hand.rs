@@ -12,11 +12,11 @@ pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
     let values = format!("refloat get values {name} -n {namespace} --revision {revision} -o yaml > values.yaml");
     let backup = format!("kubectl get secrets -n {namespace} -l owner=helm,name={name} -o yaml > {name}-records.yaml");
     match way {
-        Way::Wait => vec![format!("refloat diagnose {name} -n {namespace}")],
+        Way::Wait | Way::Escalate => vec![format!("refloat diagnose {name} -n {namespace}")],
         Way::Resume | Way::Complete if case.status() == crate::record::Status::Uninstalling => {
             vec![backup, format!("helm uninstall {name} -n {namespace}")]
         }
-        Way::Resume | Way::Complete => vec![
+        Way::Resume | Way::Complete | Way::Converge => vec![
             backup,
             values,
             format!(
@@ -31,10 +31,19 @@ pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
                 "kubectl delete secret sh.helm.release.v1.{name}.v{revision} -n {namespace}   # forgets what it created"
             ),
             format!(
-                "helm upgrade {name} {} -n {namespace} -f values.yaml",
-                chart.unwrap_or_else(|| "CHART".to_owned())
+                "helm upgrade {name} {} -n {namespace} -f values.yaml   # {}",
+                chart.unwrap_or_else(|| "CHART".to_owned()),
+                flags(case, revision)
             ),
         ],
+        Way::Forget => vec![
+            backup,
+            values,
+            format!(
+                "kubectl delete secret sh.helm.release.v1.{name}.v{revision} -n {namespace}   # objects stay as they are"
+            ),
+        ],
+        Way::Unblock => Vec::new(),
         Way::Rollback => {
             let good = last_good(case).map_or_else(|| "REVISION".to_owned(), |good| good.revision.to_string());
             vec![
@@ -47,4 +56,15 @@ pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
         Way::Repair => vec![backup],
         Way::Uninstall => vec![backup, format!("helm uninstall {name} -n {namespace} --no-hooks")],
     }
+}
+
+/// What the flags about values would do. Helm takes the values to be reused from the revision it goes on from (Helm 4.3
+/// `pkg/action/upgrade.go:reuseValues`), which isn't the abandoned one if another is deployed.
+fn flags(case: &Case<'_>, revision: u64) -> String {
+    let deployed = case.seen.history.deployed().into_iter().filter(|other| *other != revision).max();
+    let from = deployed.unwrap_or(revision);
+    format!(
+        "in place of -f: --reuse-values and --reset-then-reuse-values take revision {from}'s values, the latter over the chart's new \
+         defaults; --reset-values takes the chart's alone; --force replaces objects, and loses what others set in them"
+    )
 }

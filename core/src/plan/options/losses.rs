@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::diagnose::{Case, text};
-use crate::observe::Read;
-use crate::plan::{Work, stays};
+use crate::observe::{Answer, Read};
+use crate::plan::{Way, Work, stays};
 
 /// Takes a way's work; names each loss.
 pub(super) fn losses(case: &Case<'_>, work: &Work) -> Vec<String> {
@@ -16,7 +16,21 @@ pub(super) fn losses(case: &Case<'_>, work: &Work) -> Vec<String> {
         let Read::Object { kind, name, .. } = &removed.read else { return None };
         loss(&kind.kind, name, live)
     });
-    gone.collect()
+    let freed = work.free.iter().filter(|freed| {
+        case.seen.answer(&freed.read).and_then(Answer::found).is_some_and(|live| freed.freed(live).is_some())
+    });
+    let leaks = freed.map(|freed| {
+        let names = freed.finalizers.join(", ");
+        format!(
+            "{} goes for good, and what {names} was to clean up first, outside the cluster too, stays behind",
+            freed.words
+        )
+    });
+    let attempt = (work.way == Way::Forget).then(|| {
+        let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
+        format!("the record of revision {revision}, with the attempt's manifest and values; the backup keeps them")
+    });
+    gone.chain(leaks).chain(attempt).collect()
 }
 
 fn loss(kind: &str, name: &str, live: &Value) -> Option<String> {

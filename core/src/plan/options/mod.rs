@@ -3,6 +3,7 @@
 mod automatic;
 mod by_hand;
 mod by_policy;
+mod escalate;
 mod losses;
 mod words;
 
@@ -13,7 +14,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Effect, EffectKind, RecordStep, Refusal, Way, Work, work};
-use crate::diagnose::{Case, Cause, Liveness, LivenessVerdict, Operation, Owner, Phase, depth, last_good, owner};
+use crate::diagnose::{
+    Case, Cause, Liveness, LivenessVerdict, Operation, Owner, Phase, depth, fixed_field, last_good, owner,
+};
 use crate::observe::{Live, OperationKind};
 use crate::policy::{OwnerRule, Ruling};
 use crate::record::Status;
@@ -70,6 +73,8 @@ pub struct WayOut {
     pub effects: Vec<Effect>,
     /// What is done, in order.
     pub steps: Vec<String>,
+    /// For how long it may take; empty if it isn't open.
+    pub takes: String,
     /// What Helm will make of it afterwards.
     pub then: String,
     /// How it is taken back.
@@ -107,7 +112,10 @@ pub struct Situation<'a> {
 pub fn plan(situation: &Situation<'_>) -> Plan {
     let case = situation.case;
     let mut options: Vec<WayOut> = Way::ALL.into_iter().map(|way| option(situation, way, false, false)).collect();
+    options.retain(|option| option.id != Way::Escalate);
     options.sort_by_key(|option| (!option.applicable, rank(situation, option)));
+    let (place, escalate) = escalate::option(situation, &options);
+    options.insert(place, escalate);
     Plan {
         schema: PLAN_VERSION,
         release: case.seen.id.name.clone(),
@@ -128,25 +136,36 @@ pub fn loses_more(situation: &Situation<'_>, option: &WayOut) -> bool {
 
 /// The decision tree: where a way stands among those that are open.
 fn rank(situation: &Situation<'_>, option: &WayOut) -> u8 {
-    let blocked = is_blocked(situation);
-    match (option.id, situation.case.status()) {
-        (Way::Wait, _) => 0,
-        (Way::Repair, _) => 1,
-        (Way::Complete, _) => 2,
+    let blocked = stands_in_the_way(situation);
+    match option.id {
+        Way::Wait => 0,
+        Way::Repair => 1,
+        Way::Complete => 2,
         // What keeps it from being ready keeps it from being finished, too.
-        (Way::Resume, _) if blocked => 6,
-        (Way::Resume, _) => 3,
-        (Way::Rollback, _) if blocked => 4,
-        (Way::Unlock, _) => 5,
-        (Way::Rollback, _) => 5,
-        (Way::Uninstall, _) => 9,
+        Way::Resume | Way::Converge if blocked => 7,
+        Way::Resume | Way::Converge => 3,
+        // What can't be changed back stops it half way.
+        Way::Rollback if !unchangeable(situation.case).is_empty() => 7,
+        Way::Rollback if blocked => 4,
+        Way::Unlock | Way::Rollback => 5,
+        Way::Unblock => 6,
+        Way::Forget => 8,
+        Way::Uninstall => 9,
+        Way::Escalate => 10,
     }
+}
+
+fn stands_in_the_way(situation: &Situation<'_>) -> bool {
+    // Neither time nor a missing record write keeps anything from being done.
+    let harmless = ["slow-rollout", "final-write-missing"];
+    let stands =
+        |cause: &Cause| matches!(cause.depth, depth::BLOCKER | depth::OBJECT) && !harmless.contains(&cause.code);
+    situation.causes.iter().any(stands)
 }
 
 /// Whether something stands in the way that finishing won't overcome.
 pub fn is_blocked(situation: &Situation<'_>) -> bool {
-    let stands = |cause: &&Cause| matches!(cause.depth, depth::BLOCKER | depth::OBJECT) && cause.code != "slow-rollout";
-    situation.case.is_open() && situation.causes.iter().any(|cause| stands(&cause))
+    situation.case.is_open() && stands_in_the_way(situation)
 }
 
 /// Takes a situation and a way; gives the work, or why the way isn't open. One that was interrupted is gone on with, whatever it has come to.
@@ -175,6 +194,7 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
         preconditions: Vec::new(),
         effects: Vec::new(),
         steps: Vec::new(),
+        takes: String::new(),
         then: words::then(case, way),
         undo: words::undo(case, way),
         by_hand: by_hand::lines(case, way),
@@ -186,8 +206,9 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
             option.effects = effects(case, &work);
             option.losses = losses::losses(case, &work);
             option.destructive = way == Way::Uninstall || !option.losses.is_empty();
-            option.preconditions = preconditions(situation, way);
+            option.preconditions = preconditions(situation, way, Some(&work));
             option.steps = steps(&work);
+            option.takes = words::takes(way, &work);
             by_policy(situation, &work, &mut option);
         }
         Err(refusal) => {
@@ -217,6 +238,11 @@ fn open(situation: &Situation<'_>, way: Way) -> Result<(), Refusal> {
         Way::Rollback if case.status() == Status::Deployed => no("a revision is deployed"),
         Way::Rollback if last_good(case).is_none() => Err(Refusal::NoGood),
         Way::Rollback if case.kind == OperationKind::None => no("nothing failed and nothing is under way"),
+        Way::Uninstall
+            if case.kind == OperationKind::Upgrade && case.status() == Status::Failed && last_good(case).is_none() =>
+        {
+            Ok(())
+        }
         Way::Uninstall if case.kind != OperationKind::Install => {
             no("there is something to go back to or to go on with; helm uninstall takes a release away")
         }
@@ -248,11 +274,12 @@ pub fn effects(case: &Case<'_>, work: &Work) -> Vec<Effect> {
     let mut found = hooks(&work.before);
     found.extend(work.apply.iter().map(|applied| applied.effect(&live(&applied.read))));
     found.extend(work.remove.iter().map(|removed| removed.effect(&case.seen.id, &live(&removed.read))));
+    found.extend(work.free.iter().map(|freed| freed.effect(&live(&freed.read))));
     found.extend(hooks(&work.after));
     found
 }
 
-fn preconditions(situation: &Situation<'_>, way: Way) -> Vec<Precondition> {
+fn preconditions(situation: &Situation<'_>, way: Way, work: Option<&Work>) -> Vec<Precondition> {
     let case = situation.case;
     let mut found = Vec::new();
     if case.is_open() && way != Way::Wait {
@@ -272,12 +299,30 @@ fn preconditions(situation: &Situation<'_>, way: Way) -> Vec<Precondition> {
         let what = format!("{} {} keeps its hands off meanwhile{how}", owner.kind, owner.name);
         found.push(Precondition { what, met: Some(owner.suspended) });
     }
-    if matches!(way, Way::Resume | Way::Rollback) {
+    if way == Way::Unblock && work.is_some_and(|work| !work.free.is_empty()) {
+        let what = "whoever set the finalizers is gone for good and won't clean up any more".to_owned();
+        found.push(Precondition { what, met: None });
+    }
+    if way == Way::Rollback {
+        found.extend(unchangeable(case));
+    }
+    if matches!(way, Way::Resume | Way::Rollback | Way::Converge) {
         for problem in situation.causes.iter().filter(|cause| cause.depth == depth::BLOCKER) {
             found.push(Precondition { what: format!("out of the way: {}", problem.summary), met: Some(false) });
         }
     }
     found
+}
+
+/// Objects of the good revision that the server won't let be as it wants them.
+fn unchangeable(case: &Case<'_>) -> Vec<Precondition> {
+    let good = last_good(case).and_then(|good| case.seen.revisions.get(&good.revision)?.as_ref().ok());
+    let found = good.into_iter().flat_map(|good| &good.objects).filter_map(|object| {
+        let field = fixed_field(&object.kind, case.seen.live(object).found()?, &object.value, None)?;
+        let what = format!("the server lets {}/{}'s {field} be changed back", object.kind.to_lowercase(), object.name);
+        Some(Precondition { what, met: Some(false) })
+    });
+    found.collect()
 }
 
 /// The steps in words.
@@ -289,6 +334,10 @@ pub fn steps(work: &Work) -> Vec<String> {
             format!("mark revision {revision} {status}{sealed}")
         }
         RecordStep::Create { from, revision, .. } => format!("store revision {revision}, made of revision {from}"),
+        RecordStep::Versions { revision, versions } => {
+            let all = versions.iter().map(|new| format!("{} for {} of {}", new.to, new.from, new.kind));
+            format!("write {} into the manifest of revision {revision}", all.collect::<Vec<_>>().join(", "))
+        }
         RecordStep::Delete { revision } => format!("delete the record of revision {revision}"),
     };
     let hook = |hook: &super::HookStep| format!("{} hook {}: {}", hook.event, hook.name, words::hook(hook.run));
@@ -300,6 +349,9 @@ pub fn steps(work: &Work) -> Vec<String> {
     if !work.remove.is_empty() {
         let those = if work.remove.len() == 1 { "is" } else { "are" };
         found.push(format!("delete {} that {those} not to be there", counted(work.remove.len(), "object")));
+    }
+    for freed in &work.free {
+        found.push(format!("take {} off {}", freed.finalizers.join(", "), freed.words));
     }
     if work.wait && !(work.apply.is_empty() && work.remove.is_empty()) {
         found.push("wait until they are ready or gone".to_owned());

@@ -2,8 +2,8 @@
 
 use super::Situation;
 use crate::diagnose::{Case, HookRun, LivenessVerdict, last_good};
-use crate::plan::Way;
-use crate::report::age;
+use crate::plan::{Way, Work};
+use crate::report::{age, counted};
 
 /// Why a way fits.
 pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
@@ -25,18 +25,44 @@ pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
             Some(good) => format!("revision {} is known to have been good: {}", good.revision, good.why),
             None => String::new(),
         },
-        Way::Repair => "the records contradict each other, and the objects need nothing".to_owned(),
+        Way::Repair => "the records contradict each other or the server, and the objects need nothing".to_owned(),
         Way::Uninstall => "nothing was deployed before, so nothing is left to go back to".to_owned(),
+        Way::Converge => {
+            format!(
+                "the {kind} failed with {} of {} objects as it wants them: the rest is done",
+                operation.done, operation.of
+            )
+        }
+        Way::Unblock => "something holds it up that nobody else takes out of the way".to_owned(),
+        Way::Forget => "the attempt is to leave no trace; unlock does the same and keeps its record".to_owned(),
+        Way::Escalate => String::new(),
     }
 }
 
 /// How much can go wrong.
 pub(super) fn risk(way: Way) -> &'static str {
     match way {
-        Way::Wait => "none",
+        Way::Wait | Way::Escalate => "none",
         Way::Complete | Way::Repair => "low",
-        Way::Resume | Way::Unlock | Way::Rollback => "medium",
-        Way::Uninstall => "high",
+        Way::Resume | Way::Unlock | Way::Rollback | Way::Converge | Way::Forget => "medium",
+        Way::Uninstall | Way::Unblock => "high",
+    }
+}
+
+/// For how long it may take.
+pub(super) fn takes(way: Way, work: &Work) -> String {
+    let hooks = work.before.len() + work.after.len();
+    let waits = work.wait && !(work.apply.is_empty() && work.remove.is_empty());
+    match (way, hooks, waits) {
+        (Way::Wait, ..) => "as long as Helm does".to_owned(),
+        (_, 0, false) => "seconds".to_owned(),
+        (_, 0, true) => {
+            "as long as objects take to be ready or gone, at most 5m unless --timeout says otherwise".to_owned()
+        }
+        (_, hooks, _) => format!(
+            "as long as {} and objects take, at most 5m for each hook and for the objects unless --timeout says otherwise",
+            counted(hooks, "hook")
+        ),
     }
 }
 
@@ -44,16 +70,23 @@ pub(super) fn risk(way: Way) -> &'static str {
 pub(super) fn then(case: &Case<'_>, way: Way) -> String {
     let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
     match way {
-        Way::Wait => "nothing changes".to_owned(),
+        Way::Wait | Way::Escalate => "nothing changes".to_owned(),
+        Way::Unblock => "the operation is as open as before; refloat plan then shows how to end it".to_owned(),
         Way::Complete | Way::Resume if case.status() == crate::record::Status::Uninstalling => {
             "the release is gone".to_owned()
         }
-        Way::Complete | Way::Resume => {
+        Way::Complete | Way::Resume | Way::Converge => {
             format!("revision {revision} is deployed; the next helm upgrade goes on from it")
         }
         Way::Unlock => format!("the next helm upgrade {}", baseline(case, revision)),
+        Way::Forget => match case.seen.history.deployed().into_iter().filter(|other| *other != revision).max() {
+            Some(deployed) => {
+                format!("the next helm upgrade goes on from revision {deployed}, and takes number {revision} again")
+            }
+            None => "Helm knows nothing of the attempt".to_owned(),
+        },
         Way::Rollback => format!("revision {} is deployed and holds what the good one held", revision + 1),
-        Way::Repair => "Helm sees one deployed revision".to_owned(),
+        Way::Repair => "Helm can read what it goes by, and sees one deployed revision".to_owned(),
         Way::Uninstall => "the name is free".to_owned(),
     }
 }
@@ -80,9 +113,12 @@ fn baseline(case: &Case<'_>, failed: u64) -> String {
 pub(super) fn undo(case: &Case<'_>, way: Way) -> String {
     let namespace = &case.seen.id.namespace;
     match way {
-        Way::Wait => String::new(),
-        Way::Complete | Way::Repair | Way::Unlock => format!("refloat undo -n {namespace}"),
-        Way::Resume | Way::Rollback => {
+        Way::Wait | Way::Escalate => String::new(),
+        Way::Complete | Way::Repair | Way::Unlock | Way::Forget => format!("refloat undo -n {namespace}"),
+        Way::Unblock => {
+            format!("refloat undo -n {namespace} puts webhooks back; what was freed of its finalizers is gone")
+        }
+        Way::Resume | Way::Rollback | Way::Converge => {
             format!("refloat undo -n {namespace} puts records and objects back; what hooks did stays done")
         }
         Way::Uninstall => {
