@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bed::{Driver, Major, Namespace, chart};
+use bed::{At, Driver, Major, Namespace, Webhooks, chart};
 use serde_json::json;
 
 use crate::ways::{LIMIT, NO_HOOKS, fix, helm, helms_go_on, killed_among_objects, mark, statuses, unlocked};
@@ -122,4 +122,32 @@ fn an_object_that_somebody_writes_all_the_time_is_still_merged_or_the_fix_stops(
     // What the other one wrote is still there.
     assert!(merged["metadata"]["annotations"]["example.com/count"].is_string());
     unlocked(&ns);
+}
+
+#[test]
+fn a_slow_webhook_only_takes_time() {
+    each([("resume", Major::V3), ("rollback", Major::V4)], |(way, major)| {
+        let ns = namespace("dawdle", Driver::Secret);
+        killed_among_objects(&ns, major);
+        let webhooks = Webhooks {
+            name: "slow",
+            mutating: true,
+            resources: &["configmaps", "secrets"],
+            operations: &["CREATE", "UPDATE"],
+            label: None,
+            at: &[At::Server("delay/3")],
+            timeout: 10,
+        };
+        let path = webhooks.create(&ns).unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        let before = std::time::Instant::now();
+        let done = fix(&ns, way, &[]);
+        assert_eq!(done.code, Some(0), "{way}: {}", done.stderr);
+        // The backup, two ConfigMaps and two records, at least.
+        assert!(before.elapsed() >= Duration::from_secs(12), "the webhook was not called: {:?}", before.elapsed());
+        ns.delete(&path).unwrap();
+        unlocked(&ns);
+        assert_eq!(statuses(&ns, major).last().map(String::as_str), Some("deployed"));
+        helms_go_on(&ns);
+    });
 }

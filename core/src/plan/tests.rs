@@ -284,6 +284,9 @@ fn a_failed_hooks_object_is_in_the_way() {
     let option = of(&stage, Way::Unblock);
     assert!(option.applicable && !option.destructive, "{}", option.why);
     assert_eq!(option.effects.iter().map(|effect| effect.object.as_str()).collect::<Vec<_>>(), ["job/migrate"]);
+    assert_eq!(option.steps, ["delete job/migrate, with what it made: pods, logs"]);
+    let alone = uninstall(&[live(config_map("a", "1"))]);
+    assert_ne!(planned(&alone).1, Some(Way::Unblock));
 }
 
 #[test]

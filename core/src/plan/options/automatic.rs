@@ -35,6 +35,10 @@ pub fn automatic(situation: &Situation<'_>, helm_is_gone: bool) -> Result<Way, S
     if loses_more(situation, option) {
         return Err(format!("{which} ({}) is destructive", option.id));
     }
+    if option.id == Way::Unblock && situation.ruling.policy.auto.is_none() {
+        // What is in the way may be all that shows why it failed: a person looks first.
+        return Err(format!("{which} is unblock, and what it takes away may be all that shows why"));
+    }
     if let (Some(_), Some(said)) = (option.policy, &situation.ruling.policy.rollback) {
         return Err(format!("{which} is {}, and policy ({}) says rollback: ask", option.id, said.by));
     }

@@ -346,7 +346,11 @@ pub fn steps(work: &Work) -> Vec<String> {
     if !work.apply.is_empty() {
         found.push(format!("apply {} as Helm would", counted(work.apply.len(), "object")));
     }
-    if !work.remove.is_empty() {
+    if work.way == Way::Unblock {
+        found.extend(
+            work.remove.iter().map(|removed| format!("delete {}, with what it made: pods, logs", removed.words)),
+        );
+    } else if !work.remove.is_empty() {
         let those = if work.remove.len() == 1 { "is" } else { "are" };
         found.push(format!("delete {} that {those} not to be there", counted(work.remove.len(), "object")));
     }

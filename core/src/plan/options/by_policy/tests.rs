@@ -202,3 +202,19 @@ fn nobody_goes_back_over_a_migration_by_himself() {
     assert!(refused.contains("rollback, and pre-upgrade hook job/web-migrate looks like a migration"), "{refused}");
     assert_eq!(auto(&stage, "auto: [rollback]\nrollback: allow"), Ok(Way::Rollback));
 }
+
+#[test]
+fn what_is_in_the_way_goes_by_itself_only_if_policy_lists_it() {
+    let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "web-pre"}, "spec": {}});
+    let mut failed = live(job.clone());
+    failed["metadata"]["creationTimestamp"] = json!(ago(7190).to_string());
+    let ended = ago(7100).to_string();
+    failed["status"] =
+        json!({"failed": 1, "conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": ended}]});
+    let stage = Stage::open().hook("pre-upgrade", &job).there(failed);
+    assert!(way(&planned(&stage, ""), Way::Unblock).applicable);
+    assert_ne!(auto(&stage, ""), Ok(Way::Unblock));
+    assert_eq!(auto(&stage, "auto: [unblock]"), Ok(Way::Unblock));
+    let kept = planned(&stage, "protected: {kinds: [Job]}");
+    assert_eq!(way(&kept, Way::Unblock).why, "job/web-pre would be deleted, and policy (p.yaml) protects kind Job");
+}
