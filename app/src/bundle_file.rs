@@ -42,11 +42,16 @@ pub fn bytes(path: &Path, bundle: &Bundle) -> Result<Vec<u8>, Failure> {
     bytes.map_err(|error| Failure::new(Exit::Bug, error))
 }
 
-/// Writes it whole or not at all, readable by its owner only. Another file is replaced only if that was asked for.
+/// Writes a bundle as [`store`] does.
 pub fn save(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
+    store("bundle", path, bytes, force)
+}
+
+/// Writes a file whole or not at all, readable by its owner only. Another file is replaced only if that was asked for.
+pub fn store(what: &str, path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
     let shown = one_line(&path.display().to_string());
     let broken = |error: &dyn Display| {
-        Failure::usage(format!("the bundle can't be written to {shown}"))
+        Failure::usage(format!("the {what} can't be written to {shown}"))
             .because(error)
             .hint("name another file with -o")
     };

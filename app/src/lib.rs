@@ -16,6 +16,8 @@ pub mod observe;
 pub mod one;
 pub mod output;
 pub mod pasted;
+mod plan_file;
+mod policy_file;
 pub mod rescue;
 pub mod settings;
 pub mod source;
