@@ -17,6 +17,8 @@ pub mod observe;
 pub mod one;
 pub mod output;
 pub mod pasted;
+mod plan_file;
+mod policy_file;
 mod private_file;
 pub mod rescue;
 pub mod settings;

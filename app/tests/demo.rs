@@ -66,6 +66,7 @@ async fn the_fix_changes_label_and_payload_and_undo_restores_every_byte() {
         wait: true,
         records_only: true,
         backup_dir: Some(dir),
+        policy: Default::default(),
     };
     carry_out(&source, &looked, Way::Unlock, &rescuer(10), &options, &mut |_| {}).await.unwrap();
     let fixed = cluster.get(&abandoned.meta.id).await.unwrap().unwrap();

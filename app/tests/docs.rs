@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use refloat::cluster::MemoryCluster;
 use refloat::exit::Exit;
-use refloat::fix::judge;
+use refloat::fix::judge_by;
 use refloat::observe::observe;
 use refloat::source::Source;
 use refloat_core::bundle::Bundle;
 use refloat_core::diagnose::{Attempt, Mark, Orphan, Owner, Run, diagnose};
 use refloat_core::observe::Observation;
-use refloat_core::plan::{Way, plan};
+use refloat_core::plan::{SavedPlan, Way, plan};
+use refloat_core::policy::{AUTO, OWNERS, PROTECTED, ROLLBACK, STALE_AFTER, parse_policy};
 use serde_json::Value;
 
 const README: &str = include_str!("../../README.md");
@@ -138,13 +139,57 @@ async fn every_field_of_a_diagnosis_is_documented() {
 #[tokio::test]
 async fn every_field_of_a_plan_and_every_way_is_documented() {
     let mut found = BTreeSet::new();
+    let policy = parse_policy("rollback: ask", "refloat.yaml").unwrap();
     for seen in seen().await {
-        paths("", &serde_json::to_value(plan(&judge(&seen).situation())).unwrap(), &mut found);
+        paths("", &serde_json::to_value(plan(&judge_by(&seen, &policy).situation())).unwrap(), &mut found);
     }
     assert_eq!(documented("plan.md"), found);
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/plan.md")).unwrap();
     for way in Way::ALL {
         assert!(text.contains(&format!("\n| `{way}` | ")), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn every_field_of_a_saved_plan_is_documented() {
+    let mut found = BTreeSet::new();
+    let policy = parse_policy("rollback: ask", "refloat.yaml").unwrap();
+    for seen in seen().await {
+        let judged = judge_by(&seen, &policy);
+        for option in plan(&judged.situation()).options.iter().filter(|option| option.applicable) {
+            let work = judged.work(option.id, false, false).unwrap();
+            // What wasn't captured with the release can't be guarded.
+            let Ok(saved) = SavedPlan::new(&judged.situation(), option, &work) else { continue };
+            paths("", &serde_json::to_value(saved).unwrap(), &mut found);
+        }
+    }
+    assert_eq!(documented("saved-plans.md"), found);
+}
+
+#[test]
+fn the_policy_that_is_shown_is_one_and_says_everything() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md")).unwrap();
+    let example = text.split("```yaml\n").nth(1).unwrap().split_once("```").unwrap().0;
+    let policy = parse_policy(example, "refloat.yaml").unwrap();
+    let said: BTreeSet<String> = policy.rules().into_iter().map(|rule| rule.key).collect();
+    let documented: BTreeSet<String> = text
+        .split("| key |")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()))
+        .collect();
+    assert_eq!(said, documented);
+    let unknown = parse_policy("unknown: key", "refloat.yaml").unwrap_err().what;
+    for key in &documented {
+        assert!(unknown.contains(key.as_str()), "{unknown}");
+    }
+    for annotation in [ROLLBACK, STALE_AFTER, AUTO, PROTECTED] {
+        assert!(text.contains(&format!("\n| `{annotation}` |")), "{annotation}");
+    }
+    for kind in OWNERS {
+        assert!(text.contains(&format!("`{kind}`")), "{kind}");
     }
 }
 

@@ -7,7 +7,7 @@
 //! Of live objects, [`ready`] says whether Helm would still wait for them, [`compare`] on which side of two manifests they
 //! stand, and [`merge`] what applying one makes of them. A [`bundle`] is such records in a file, and [`redact`] takes the
 //! secrets out of one; a [`paste`] is what people have
-//! of them in theirs; a [`manifest`] is what it tells of objects, and a [`diff`] compares two.
+//! of them in theirs; a [`policy`] says what of a [`plan`] may be done; a [`manifest`] is what it tells of objects, and a [`diff`] compares two.
 //!
 //! Nothing in here performs IO, reads a clock, the environment or a random source, or knows Kubernetes clients: the same
 //! input gives byte-identical output. `clippy.toml` beside this crate's manifest forbids the ways out.
@@ -22,6 +22,7 @@ pub mod merge;
 pub mod observe;
 pub mod paste;
 pub mod plan;
+pub mod policy;
 pub mod ready;
 pub mod record;
 pub mod redact;

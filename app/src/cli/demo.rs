@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory, FromArgMatches};
 use jiff::{SignedDuration, Timestamp};
 use refloat_core::bundle::Bundle;
 use refloat_core::observe::Answer;
+use refloat_core::policy::Policy;
 use refloat_core::record::StoredRecord;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -187,10 +188,12 @@ impl<'a> Story<'a> {
         let exit = match cli.command {
             None => scan::scan(&source, namespace, &cli.scan, ui).await?,
             Some(Command::Diagnose(args)) => diagnose::diagnose(&source, &args, ui).await?,
-            Some(Command::Plan(args)) => plan::plan(&source, &args, ui).await?,
+            Some(Command::Plan(args)) => plan::plan(&source, &args, &Policy::default(), ui).await?,
             Some(Command::Fix(mut args)) => {
                 args.backup_dir = Some(self.backups.clone());
-                fix::fix(&source, &args, &self.rescuer, ui).await?
+                let rescuer = self.rescuer.clone();
+                let given = fix::Given { rescuer, policy: Policy::default(), saved: None };
+                fix::fix(&source, &args, &given, ui).await?
             }
             Some(Command::Undo(args)) => undo::undo(&source, &args, &self.rescuer, ui).await?,
             Some(_) => return Err(off_script(format!("nobody plays `{typed}`"))),

@@ -4,16 +4,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use refloat_core::plan::{Effect, EffectKind, Way, WayOut, option};
+use refloat_core::plan::{Effect, EffectKind, PolicyView, Refusal, SavedPlan, Way, WayOut, option};
+use refloat_core::policy::Policy;
 use refloat_core::report::{one_line, shortened};
 use serde::Serialize;
 
-use super::allowed::allowed;
+use super::fix_checks::{allowed, safe_to_go_back};
 use super::open;
+use super::policy::PolicyArgs;
+use super::saved::{aimed, holds, same};
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::fix::{Doubt, FixOptions, Fixed, Judged, Looked, Task, carry_out, held, judge, look};
+use crate::fix::{Doubt, FixOptions, Fixed, Judged, Looked, Task, carry_out, held, judge_by, look};
 use crate::output::{BAD, Format, GOOD, LITERAL, STRONG, Ui, hanging, paint, wrapped};
+use crate::plan_file;
 use crate::rescue::Rescuer;
 use crate::settings::{Connection, whoami};
 use crate::source::Source;
@@ -25,25 +29,33 @@ Examples:
   refloat fix cart -n shop --dry-run          show the recommended way out, and write nothing
   refloat fix cart -n shop --with resume      finish what was interrupted; asks first
   refloat fix cart -n shop --auto --yes       take the recommended way if it loses nothing and Helm is gone
+  refloat fix --plan cart.plan.json           carry out a plan that was saved, if nothing changed since
   refloat undo -n shop                        take it back")]
 pub struct FixArgs {
-    /// Name of the release
-    release: String,
+    /// Name of the release [default: the plan's]
+    #[arg(required_unless_present = "plan")]
+    pub(super) release: Option<String>,
     /// The way out to take; refloat plan ranks them [default: the recommended one]
     #[arg(long, value_enum, value_name = "OPTION")]
     with: Option<WayName>,
-    /// Take the recommended way only if it loses nothing and Helm is known to be gone
+    /// Take the recommended way, or the first that the policy lists, only if it loses nothing and Helm is known to be gone
     #[arg(long, conflicts_with = "with")]
     auto: bool,
+    /// Carry out this plan, which refloat plan -o FILE saved, if all that it rests on is as it was
+    #[arg(long, conflicts_with_all = ["with", "auto", "records_only"], value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// Don't ask for confirmation
     #[arg(short, long)]
-    yes: bool,
+    pub(super) yes: bool,
     /// Show what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
     /// You know that the Helm which began the operation has ended
     #[arg(long, alias = "force-live")]
-    helm_is_gone: bool,
+    pub(super) helm_is_gone: bool,
+    /// You know that the older revision works with what is there now, as a policy of rollback: ask wants somebody to
+    #[arg(long)]
+    pub(super) rollback_is_safe: bool,
     /// Change records only, and leave every object as it is
     #[arg(long)]
     records_only: bool,
@@ -62,11 +74,13 @@ pub struct FixArgs {
     /// Output format of what was done: table, wide, json, yaml or name
     #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     output: Format,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// Ways out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WayName {
+pub(super) enum WayName {
     /// Write the missing records of an operation whose work is done
     Complete,
     /// Finish the very operation from what its record holds
@@ -117,38 +131,66 @@ struct Outcome<'a> {
     /// The status after; `null` on a dry run, or if the release is gone.
     to: Option<String>,
     option: &'a WayOut,
+    policy: PolicyView,
     dry_run: bool,
     backup: Option<String>,
     next: String,
     undo: Option<String>,
 }
 
+/// What a fix goes by beside its flags.
+pub(super) struct Given {
+    /// Who carries it out.
+    pub rescuer: Rescuer,
+    /// What files and flags say.
+    pub policy: Policy,
+    /// The plan to carry out.
+    pub saved: Option<SavedPlan>,
+}
+
 /// Runs the fix.
 pub async fn run(args: &FixArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
-    let source = open(connection).await?;
-    fix(&source, args, &Rescuer { name: whoami(), tempo: 1 }, ui).await
+    let policy = args.policy.policy()?;
+    let saved = args.plan.as_deref().map(plan_file::read).transpose()?;
+    let (args, connection) = match &saved {
+        Some(saved) => aimed(args, connection, saved)?,
+        None => (args.clone(), connection.clone()),
+    };
+    let source = open(&connection).await?;
+    let given = Given { rescuer: Rescuer { name: whoami(), tempo: 1 }, policy, saved };
+    fix(&source, &args, &given, ui).await
 }
 
 /// Looks, chooses, shows, asks, and does it.
-pub(super) async fn fix(source: &Source, args: &FixArgs, rescuer: &Rescuer, ui: &mut Ui) -> Result<Exit, Failure> {
-    let looked = ui.during("reading the release and its objects", look(source, &args.release)).await?;
+pub(super) async fn fix(source: &Source, args: &FixArgs, given: &Given, ui: &mut Ui) -> Result<Exit, Failure> {
+    let name = args.release.as_deref().unwrap_or_default();
+    let looked = ui.during("reading the release and its objects", look(source, name)).await?;
     ui.notes(&looked.gathered.notes)?;
-    let judged = judge(&looked.seen);
+    let judged = judge_by(&looked.seen, &given.policy);
+    ui.notes(&PolicyView::new(&judged.ruling).notes)?;
     let earlier = interrupted(source, &looked, args.dry_run, ui).await?;
-    let way = choose(args, &judged, earlier)?;
+    let way = match &given.saved {
+        Some(saved) => holds(saved, &judged, earlier).map(|()| saved.way)?,
+        None => choose(args, &judged, earlier)?,
+    };
     let shown = option(&judged.situation(), way, args.records_only, earlier.is_some());
     // An interrupted fix is gone on with whatever it has come to.
     let work = judged.work(way, args.records_only, earlier.is_some());
-    if let (Err(refusal), None) = (&work, earlier) {
+    let forbidden = matches!(work, Err(Refusal::Forbidden(_)));
+    if let (Err(refusal), true) = (&work, earlier.is_none() || forbidden) {
         return Err(Failure::new(Exit::Refused, refusal)
-            .hint(format!("refloat plan {} -n {} shows what is open", args.release, looked.seen.id.namespace)));
+            .hint(format!("refloat plan {name} -n {} shows what is open", looked.seen.id.namespace)));
     }
+    given.saved.as_ref().map_or(Ok(()), |saved| same(saved, &shown))?;
     show(&shown, &judged, args, ui)?;
     if args.dry_run {
         ui.say("Dry run: nothing was written.")?;
         return report(&looked, &judged, &shown, None, args, ui);
     }
     allowed(&judged, args.helm_is_gone, args.yes, ui)?;
+    if earlier.is_none() {
+        safe_to_go_back(args, &judged, &shown, ui)?;
+    }
     let question = format!("{} {}?", verb(way), looked.seen.id);
     if !args.yes && !ui.confirm(&question)? {
         let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
@@ -160,12 +202,13 @@ pub(super) async fn fix(source: &Source, args: &FixArgs, rescuer: &Rescuer, ui: 
         wait: !args.no_wait,
         records_only: args.records_only,
         backup_dir: args.backup_dir.clone(),
+        policy: given.policy.clone(),
     };
     ui.flush()?;
     let bar = ui.spinner();
     bar.enable_steady_tick(Duration::from_millis(100));
     let mut tell = |doing: &str| bar.set_message(doing.to_owned());
-    let done = carry_out(source, &looked, way, rescuer, &options, &mut tell).await;
+    let done = carry_out(source, &looked, way, &given.rescuer, &options, &mut tell).await;
     bar.finish_and_clear();
     report(&looked, &judged, &shown, Some(&done?), args, ui)
 }
@@ -214,39 +257,22 @@ fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<W
         .hint("leave --with away to go on with it")
         .hint("refloat undo takes it back")),
         (Some(way), _) | (None, Some(way)) => Ok(way),
+        (None, None) if args.auto => judged
+            .automatic(args.helm_is_gone)
+            .map_err(|why| Failure::new(Exit::Refused, why).hint("refloat plan shows the ways out; --with takes one")),
         (None, None) => {
-            let first = refloat_core::plan::plan(&judged.situation())
-                .options
-                .into_iter()
-                .find(|option| option.applicable && option.id != Way::Wait);
-            let auto = judged.automatic();
-            let loses_more = |option: &WayOut| refloat_core::plan::loses_more(&judged.situation(), option);
-            let harmless = first.as_ref().filter(|first| !loses_more(first)).map(|first| first.id);
-            let sure = harmless.filter(|_| args.helm_is_gone);
-            match (args.auto, auto.or(sure), first) {
-                (_, _, Some(first)) if first.id == Way::Escalate => {
+            let mut options = refloat_core::plan::plan(&judged.situation()).options.into_iter();
+            match options.find(|option| option.applicable && option.id != Way::Wait) {
+                Some(first) if first.id == Way::Escalate => {
                     Err(Failure::new(Exit::Refused, format!("{}; nothing was written", one_line(&first.why)))
                         .hint("--with takes a way all the same; refloat plan names what each does"))
                 }
-                (true, Some(way), _) => Ok(way),
-                (true, None, first) => {
-                    let why = match first {
-                        None => "there is nothing to be done".to_owned(),
-                        Some(first) if loses_more(&first) => {
-                            format!("the recommended way ({}) is destructive", first.id)
-                        }
-                        Some(_) => {
-                            format!("whether Helm is gone isn't known: its liveness is {}", judged.liveness.verdict)
-                        }
-                    };
-                    Err(Failure::new(Exit::Refused, why).hint("refloat plan shows the ways out; --with takes one"))
-                }
-                (false, _, Some(first)) if loses_more(&first) => {
+                Some(first) if refloat_core::plan::loses_more(&judged.situation(), &first) => {
                     Err(Failure::new(Exit::Refused, format!("the recommended way ({}) is destructive", first.id))
                         .hint("refloat plan names what it loses; --with takes it"))
                 }
-                (false, _, Some(first)) => Ok(first.id),
-                (false, _, None) => Err(Failure::new(Exit::Refused, "there is nothing to be done")
+                Some(first) => Ok(first.id),
+                None => Err(Failure::new(Exit::Refused, "there is nothing to be done")
                     .hint("refloat diagnose shows how the release stands")),
             }
         }
@@ -278,6 +304,9 @@ fn show(option: &WayOut, judged: &Judged<'_>, args: &FixArgs, ui: &mut Ui) -> Re
     let mut item = |name: &str, text: &str| ui.say(format!("  {name:<9}{}", wrapped(&one_line(text), 11, width)));
     for loss in &option.losses {
         item("loses", loss)?;
+    }
+    for warning in &option.warnings {
+        item("mind", warning)?;
     }
     for step in &option.steps {
         item("does", step)?;
@@ -330,6 +359,7 @@ fn report(
             from,
             to: status,
             option,
+            policy: PolicyView::new(&judged.ruling),
             dry_run: done.is_none(),
             backup: done.and_then(|done| done.file.as_ref()).map(|file| file.display().to_string()),
             next,

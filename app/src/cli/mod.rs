@@ -1,6 +1,5 @@
 //! The command line: what may be typed. One file per command; each turns its flags into calls and the answer into words.
 
-mod allowed;
 mod backup;
 mod bundle;
 mod demo;
@@ -9,11 +8,14 @@ mod diagnose_files;
 mod diagnose_page;
 mod diff;
 mod fix;
+mod fix_checks;
 mod get;
 mod history;
 mod list;
 mod plan;
+mod policy;
 mod restore;
+mod saved;
 mod scan;
 mod status;
 mod undo;

@@ -1,14 +1,18 @@
 //! `refloat plan`: the ways out, the recommended first.
 
 use clap::Args;
-use refloat_core::plan::{EffectKind, Way, WayOut, plan as rank};
+use refloat_core::plan::{EffectKind, Plan, Way, WayOut, plan as rank};
+use refloat_core::policy::Policy;
 use refloat_core::record::Status;
 use refloat_core::report::one_line;
 
+use super::fix::WayName;
 use super::open;
+use super::policy::PolicyArgs;
+use super::saved::{Saving, Target, save, target};
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::fix::{judge, look};
+use crate::fix::{judge_by, look};
 use crate::output::{BAD, Format, LITERAL, STRONG, Ui, hanging, paint, wrapped};
 use crate::settings::Connection;
 use crate::source::Source;
@@ -19,55 +23,87 @@ use crate::source::Source;
 Examples:
   refloat plan cart -n shop             the ways out, the recommended first
   refloat plan cart -n shop -o wide     with the ways that aren't open, and the same by hand
-  refloat plan cart -n shop -o json     for scripts")]
+  refloat plan cart -n shop -o json     for scripts
+  refloat plan cart -n shop --with resume -o cart.plan.json   save one, for refloat fix --plan")]
 pub struct PlanArgs {
     /// Name of the release
     release: String,
-    /// Output format: table, wide, json, yaml or name
-    #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
-    output: Format,
+    /// Only this way out
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "OPTION")]
+    with: Option<WayName>,
+    /// Output format: table, wide, json, yaml or name; or a file, which has a dot or a slash, to save the recommended way to, or that of
+    /// --with
+    #[arg(short, long, default_value = "table", value_parser = target, value_name = "FORMAT|FILE")]
+    output: Target,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// Runs the command.
 pub async fn run(args: &PlanArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
+    let policy = args.policy.policy()?;
     let source = open(connection).await?;
-    plan(&source, args, ui).await
+    plan(&source, args, &policy, ui).await
 }
 
 /// Ranks the ways out of a source's release.
-pub(super) async fn plan(source: &Source, args: &PlanArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(super) async fn plan(source: &Source, args: &PlanArgs, policy: &Policy, ui: &mut Ui) -> Result<Exit, Failure> {
     let looked = ui.during("reading the release and its objects", look(source, &args.release)).await?;
     ui.notes(&looked.gathered.notes)?;
-    let judged = judge(&looked.seen);
-    let plan = rank(&judged.situation());
-    let open = plan.options.iter().filter(|option| option.applicable);
-    match args.output {
-        Format::Json | Format::Yaml => ui.data(args.output, &plan)?,
-        Format::Name => open.into_iter().try_for_each(|option| ui.line(option.id))?,
+    let judged = judge_by(&looked.seen, policy);
+    let mut plan = rank(&judged.situation());
+    ui.notes(&plan.policy.notes)?;
+    let with = args.with.map(Way::from);
+    let format = match &args.output {
+        Target::Shown(format) => *format,
+        Target::Saved(path) => {
+            return save(source, &judged, &plan, &Saving { path, with, force: args.force }, ui);
+        }
+    };
+    plan.options.retain(|option| with.is_none_or(|way| option.id == way));
+    match format {
+        Format::Json | Format::Yaml => ui.data(format, &plan)?,
+        Format::Name => {
+            plan.options.iter().filter(|option| option.applicable).try_for_each(|option| ui.line(option.id))?;
+        }
         Format::Table | Format::Wide => {
-            let all = args.output == Format::Wide;
-            let head = paint(STRONG, format!("{}/{}:", plan.namespace, plan.release));
-            ui.line(hanging(&format!("{head} {}", one_line(&plan.summary)), 6, ui.width))?;
-            ui.line(match open.clone().count() {
-                0 if judged.case.status() == Status::Deployed => {
-                    "No way out is needed: its records are sound.".to_owned()
-                }
-                0 => "No way out is open.".to_owned(),
-                1 => "There is one way out:".to_owned(),
-                ways => format!("There are {ways} ways out, the recommended first:"),
-            })?;
-            for (place, option) in open.enumerate() {
-                way(place + 1, option, &plan.release, &plan.namespace, all, ui)?;
-            }
-            if all || plan.options.iter().all(|option| !option.applicable) && judged.case.status() != Status::Deployed {
-                ui.line("")?;
-                for option in plan.options.iter().filter(|option| !option.applicable) {
-                    ui.line(hanging(&format!("not open: {}: {}", option.id, one_line(&option.why)), 10, ui.width))?;
-                }
-            }
+            let healthy = judged.case.status() == Status::Deployed;
+            table(&plan, format == Format::Wide || with.is_some(), healthy, ui)?;
         }
     }
     Ok(Exit::Ok)
+}
+
+fn table(plan: &Plan, all: bool, healthy: bool, ui: &mut Ui) -> Result<(), Failure> {
+    let open = plan.options.iter().filter(|option| option.applicable);
+    let head = paint(STRONG, format!("{}/{}:", plan.namespace, plan.release));
+    ui.line(hanging(&format!("{head} {}", one_line(&plan.summary)), 6, ui.width))?;
+    for rule in &plan.policy.rules {
+        let words = format!("policy: {}: {} ({})", rule.key, one_line(&rule.value), one_line(&rule.by));
+        ui.line(hanging(&words, 8, ui.width))?;
+    }
+    ui.line(match open.clone().count() {
+        0 if healthy => "No way out is needed: its records are sound.".to_owned(),
+        0 => "No way out is open.".to_owned(),
+        1 => "There is one way out:".to_owned(),
+        ways => format!("There are {ways} ways out, the recommended first:"),
+    })?;
+    for (place, option) in open.enumerate() {
+        way(place + 1, option, &plan.release, &plan.namespace, all, ui)?;
+    }
+    let forbidden = |option: &&WayOut| !option.applicable && option.policy.is_some();
+    let none_open = plan.options.iter().all(|option| !option.applicable) && !healthy;
+    let shut = |option: &&WayOut| if all || none_open { !option.applicable } else { forbidden(option) };
+    if plan.options.iter().any(|option| shut(&option)) || all {
+        ui.line("")?;
+    }
+    for option in plan.options.iter().filter(shut) {
+        ui.line(hanging(&format!("not open: {}: {}", option.id, one_line(&option.why)), 10, ui.width))?;
+    }
+    Ok(())
 }
 
 fn way(place: usize, option: &WayOut, release: &str, namespace: &str, all: bool, ui: &mut Ui) -> Result<(), Failure> {
@@ -79,6 +115,9 @@ fn way(place: usize, option: &WayOut, release: &str, namespace: &str, all: bool,
     let mut item = |name: &str, text: &str| ui.line(format!("   {name:<9}{}", wrapped(&one_line(text), 12, width)));
     for loss in &option.losses {
         item("LOSES", loss)?;
+    }
+    for warning in &option.warnings {
+        item("mind", warning)?;
     }
     for condition in &option.preconditions {
         let met = match condition.met {

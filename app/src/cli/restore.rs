@@ -10,7 +10,7 @@ use refloat_core::report::{one_line, shortened};
 use refloat_core::rescue::{Fate, How, ObjectFate, RecordFate, Restore};
 use serde::Serialize;
 
-use super::allowed::allowed;
+use super::fix_checks::allowed;
 use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;

@@ -20,7 +20,8 @@ use jiff::Timestamp;
 use refloat_core::diagnose::{Case, Cause, Liveness, Operation, Scene, causes, liveness, operation};
 use refloat_core::inventory::{History, Inventory, ReleaseId};
 use refloat_core::observe::Observation;
-use refloat_core::plan::{RecordStep, Situation, Way, Work, automatic, open_work};
+use refloat_core::plan::{RecordStep, Refusal, Situation, Way, Work, automatic, open_work};
+use refloat_core::policy::{Policy, Ruling, ruling};
 use refloat_core::record::{RecordMeta, StoredRecord};
 use refloat_core::rescue::fix_id;
 
@@ -56,6 +57,8 @@ pub struct FixOptions {
     pub records_only: bool,
     /// Where backups go on this machine.
     pub backup_dir: Option<PathBuf>,
+    /// What files and flags say.
+    pub policy: Policy,
 }
 
 /// A release taken apart for a fix. Owns what the decisions look at.
@@ -99,16 +102,24 @@ pub struct Judged<'a> {
     pub causes: Vec<Cause>,
     /// What happened, in a sentence.
     pub summary: String,
+    /// What policy says.
+    pub ruling: Ruling,
 }
 
-/// Judges an observation.
+/// Judges an observation, by no policy but what annotations say.
 pub fn judge(seen: &Observation) -> Judged<'_> {
+    judge_by(seen, &Policy::default())
+}
+
+/// Judges an observation by what files and flags say, and annotations.
+pub fn judge_by<'a>(seen: &'a Observation, policy: &Policy) -> Judged<'a> {
     let case = Case::new(seen);
     let operation = operation(&case);
     let liveness = liveness(&case, &operation);
     let causes = causes(&Scene { case: &case, operation: &operation, liveness: &liveness });
     let summary = refloat_core::diagnose::diagnose(seen).summary;
-    Judged { case, operation, liveness, causes, summary }
+    let (ruling, liveness) = ruling(policy, &case, liveness);
+    Judged { case, operation, liveness, causes, summary, ruling }
 }
 
 impl Judged<'_> {
@@ -120,17 +131,18 @@ impl Judged<'_> {
             liveness: &self.liveness,
             causes: &self.causes,
             summary: &self.summary,
+            ruling: &self.ruling,
         }
     }
 
     /// The work of a way, or why it isn't open; one that was interrupted is gone on with.
-    pub fn work(&self, way: Way, records_only: bool, going_on: bool) -> Result<Work, refloat_core::plan::Refusal> {
+    pub fn work(&self, way: Way, records_only: bool, going_on: bool) -> Result<Work, Refusal> {
         open_work(&self.situation(), way, records_only, going_on)
     }
 
-    /// The way that needs nobody's word.
-    pub fn automatic(&self) -> Option<Way> {
-        automatic(&self.situation())
+    /// The way that needs nobody's word, or why there is none.
+    pub fn automatic(&self, helm_is_gone: bool) -> Result<Way, String> {
+        automatic(&self.situation(), helm_is_gone)
     }
 }
 
@@ -164,14 +176,7 @@ pub async fn carry_out(
     if let Some(Held { journal: Journal { way: Task::Restore, fix, .. }, .. }) = &earlier {
         return Err(Failure::new(Exit::Refused, format!("restore {fix} has begun, and comes first")));
     }
-    let work = match (judge(seen).work(way, options.records_only, earlier.is_some()), &earlier) {
-        (Ok(work), _) => work,
-        // An earlier run of this fix did all of it and was killed before it gave the lock back.
-        (Err(_), Some(earlier)) if earlier.journal.way == Task::Way(way) && earlier.journal.backed_up => {
-            Work::none(way)
-        }
-        (Err(refusal), _) => return Err(Failure::new(Exit::Refused, refusal)),
-    };
+    let work = work_now(seen, way, options, earlier.as_ref())?;
     let newest = seen.history.newest().ok_or_else(|| Failure::new(Exit::Changed, "no record is left"))?;
     let primary = records.get(&newest.id).await?;
     let primary = primary.ok_or_else(|| Failure::new(Exit::Changed, format!("{} is gone", newest.id)))?;
@@ -201,6 +206,21 @@ pub async fn carry_out(
             }
             Err(fixer.stop(failure, wrote).await)
         }
+    }
+}
+
+/// The work of a way as the release stands now. Policy is asked here, too, whoever chose the way.
+fn work_now(seen: &Observation, way: Way, options: &FixOptions, earlier: Option<&Held>) -> Result<Work, Failure> {
+    let judged = judge_by(seen, &options.policy);
+    match (judged.work(way, options.records_only, earlier.is_some()), earlier) {
+        (Ok(work), _) => Ok(work),
+        // What was begun under another policy isn't gone on with, and can be taken back.
+        (Err(refusal @ Refusal::Forbidden(_)), _) => Err(Failure::new(Exit::Refused, refusal)),
+        // An earlier run of this fix did all of it and was killed before it gave the lock back.
+        (Err(_), Some(earlier)) if earlier.journal.way == Task::Way(way) && earlier.journal.backed_up => {
+            Ok(Work::none(way))
+        }
+        (Err(refusal), _) => Err(Failure::new(Exit::Refused, refusal)),
     }
 }
 

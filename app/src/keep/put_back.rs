@@ -9,6 +9,7 @@ use refloat_core::inventory::{History, ReleaseId};
 use refloat_core::observe::{Answer, Read};
 use refloat_core::record::{Driver, StoredRecord};
 use refloat_core::rescue::{Backup, How, ObjectBackup, Restore, Restoring, UndoStep, backed_up, fix_id, put, restore};
+use serde_json::Value;
 
 use super::{Found, whole};
 use crate::backup_file;
@@ -241,16 +242,11 @@ impl Putter<'_> {
                     return Err(Failure::new(Exit::Partial, format!("{words} can't be read")).because(why));
                 }
             };
-            if let Some(live) = &live {
-                let seen = before.map(|before| ObjectBackup { before: Some(before.clone()), ..object.clone() });
-                match seen {
-                    _ if object.is_as(live) => return Ok(own(self.objects, object, live).await?),
-                    Some(seen) if seen.is_as(live) => {}
-                    None if !at_first => return Ok(own(self.objects, object, live).await?),
-                    _ => return Err(changed(&words)),
-                }
-            }
-            match put_over(self.objects, self.id, object, live).await {
+            let put = match &live {
+                Some(live) if self.is_put(object, before, live, at_first)? => own(self.objects, object, live).await,
+                _ => put_over(self.objects, self.id, object, live).await,
+            };
+            match put {
                 Ok(()) => return Ok(()),
                 Err(ClusterError::Conflict(_)) => {}
                 Err(error) => {
@@ -260,6 +256,23 @@ impl Putter<'_> {
             }
         }
         Err(changed(&words))
+    }
+
+    /// Whether an object is as it is to be; refuses one that is neither so nor as it was seen.
+    fn is_put(
+        &self,
+        object: &ObjectBackup,
+        before: Option<&Value>,
+        live: &Value,
+        at_first: bool,
+    ) -> Result<bool, Failure> {
+        let seen = before.map(|before| ObjectBackup { before: Some(before.clone()), ..object.clone() });
+        match seen {
+            _ if object.is_as(live) => Ok(true),
+            Some(seen) if seen.is_as(live) => Ok(false),
+            None if !at_first => Ok(true),
+            _ => Err(changed(&object.words())),
+        }
     }
 
     /// Reads everything back, and gives the lock back.

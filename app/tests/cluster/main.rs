@@ -14,11 +14,13 @@ mod left_behind;
 mod oddities;
 mod parity;
 mod pasted;
+mod policy;
 mod record;
 mod rescue;
 mod restarted;
 mod restore;
 mod rights;
+mod saved;
 mod seeing;
 mod sql;
 mod trouble;
@@ -90,6 +92,8 @@ pub fn refloat_with<I: IntoIterator<Item: AsRef<OsStr>>>(
     ns.set_env(&mut command).unwrap();
     command
         .env("XDG_STATE_HOME", ns.bed.address.dir.join("refloat").join(&ns.name))
+        .env("XDG_CONFIG_HOME", ns.bed.address.dir.join("config").join(&ns.name))
+        .env_remove("REFLOAT_POLICY")
         .env("USER", "ada")
         .env("HOSTNAME", "laptop")
         .env("TZ", "UTC");

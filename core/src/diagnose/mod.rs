@@ -19,6 +19,9 @@ mod rerun;
 mod status;
 mod unknowns;
 
+#[cfg(test)]
+pub(crate) use causes::api_tests;
+
 pub use answers::*;
 pub use case::*;
 pub use causes::*;

@@ -1,5 +1,7 @@
 //! Which stored revisions a diagnosis needs, and one of them opened: its objects and hooks.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::inventory::{History, Opened};
@@ -13,6 +15,8 @@ pub struct Revision {
     pub meta: RecordMeta,
     /// Who wrote the record last, by the server's word: `Helm`, or the controller that carries Helm; `None` for a database.
     pub writer: Option<String>,
+    /// The annotations of its record that may be of a policy.
+    pub annotations: BTreeMap<String, String>,
     /// What its payload says of itself.
     pub opened: Opened,
     /// Its payload.
@@ -35,6 +39,7 @@ impl Revision {
         Ok(Self {
             meta: record.meta.clone(),
             writer: writer(&record.object),
+            annotations: crate::policy::kept(&record.object),
             opened,
             release,
             objects: found,

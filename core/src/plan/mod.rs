@@ -9,6 +9,9 @@ mod leave;
 mod options;
 mod repair;
 mod rollback;
+mod saved;
+#[cfg(test)]
+mod staged;
 mod unblock;
 mod uninstall;
 mod way;
@@ -16,6 +19,7 @@ mod work;
 
 pub use finish::outstanding;
 pub use options::*;
+pub use saved::*;
 pub use way::*;
 pub use work::*;
 
@@ -59,6 +63,9 @@ pub enum Refusal {
     /// It is for another state.
     #[error("{0}")]
     NotApplicable(String),
+    /// A policy forbids it.
+    #[error("{0}")]
+    Forbidden(String),
 }
 
 /// Takes a case, its operation and a way; gives the way's steps, or why it isn't open.

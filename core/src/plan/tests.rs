@@ -6,6 +6,7 @@ use super::{Plan, Situation, Way, WayOut, automatic, plan};
 use crate::diagnose::causes::api_tests::{Stage, ago, config_map, live, now};
 use crate::diagnose::{Case, LivenessVerdict, Scene, causes, liveness, operation};
 use crate::observe::{Read, known};
+use crate::policy::{Policy, ruling};
 use crate::record::Status;
 
 /// What is said of a release.
@@ -15,8 +16,16 @@ fn planned(stage: &Stage) -> (Plan, Option<Way>) {
     let operation = operation(&case);
     let liveness = liveness(&case, &operation);
     let causes = causes(&Scene { case: &case, operation: &operation, liveness: &liveness });
-    let situation = Situation { case: &case, operation: &operation, liveness: &liveness, causes: &causes, summary: "" };
-    (plan(&situation), automatic(&situation))
+    let (ruling, liveness) = ruling(&Policy::default(), &case, liveness);
+    let situation = Situation {
+        case: &case,
+        operation: &operation,
+        liveness: &liveness,
+        causes: &causes,
+        summary: "",
+        ruling: &ruling,
+    };
+    (plan(&situation), automatic(&situation, false).ok())
 }
 
 /// The ways that are open, the recommended one first.

@@ -3,7 +3,7 @@
 //! The parts are done in their order. Each can be done again without harm, so whoever is killed on the way goes through them
 //! once more from the start and ends in the same state.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Way;
@@ -196,7 +196,7 @@ pub struct Effect {
 }
 
 /// What happens to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectKind {
     /// It isn't there and will be.

@@ -36,6 +36,11 @@ impl Refloat {
         Ok(Self { binary })
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.binary
+    }
+
     /// The command with its arguments.
     pub fn command(&self, stage: &Stage<'_>, args: &[&str]) -> Result<Command> {
         let mut command = Command::new(&self.binary);

@@ -1,6 +1,7 @@
 //! `cargo xtask matrix`: the proof that Refloat's recoveries work at every point at which Helm, or Refloat itself, can be killed.
 mod case;
 mod judge;
+mod ledger;
 mod means;
 mod reference;
 mod rescuer;
@@ -43,6 +44,9 @@ pub struct Matrix {
     /// Write docs/kill-matrix.md
     #[arg(long)]
     write_docs: bool,
+    /// File of the good cases: those that it has of the same refloat aren't run again, so that a long run can be cut into several
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
     /// How many run at a time
     #[arg(long, default_value_t = 5)]
     workers: usize,
@@ -69,7 +73,8 @@ impl Matrix {
         let refloat = Refloat::find(self.refloat.as_deref())?;
         let bed = Bed::start(&Options { postgres: Postgres::No, dir: None })?;
         let references = References::new(&bed);
-        let ground = Ground { bed: &bed, refloat: &refloat, references, workers: self.workers };
+        let ledger = ledger::Ledger::open(self.log.as_deref(), refloat.path())?;
+        let ground = Ground { bed: &bed, refloat: &refloat, references, ledger, workers: self.workers };
         let mut pairs: Vec<_> =
             Operation::ALL.into_iter().flat_map(|it| Major::BOTH.map(|major| (major, it))).collect();
         // Nothing is made for cases that nobody asked for.
@@ -84,7 +89,8 @@ impl Matrix {
         check_itself(&ground)?;
         if self.part.contains(&Part::Kill) {
             let cases = self.cases(&report.writes);
-            report.kill = each(self.workers, &cases, |case| lined(ground.try_one(case, Means::Refloat)))?;
+            let judged = |case: &Case| ground.ledger.once(case, || ground.try_one(case, Means::Refloat));
+            report.kill = all(each(self.workers, &cases, |case| told(judged(case)))?)?;
             if self.techniques {
                 for means in Means::TODAY {
                     say(&format!("-- {means}"))?;
@@ -122,6 +128,16 @@ impl Matrix {
 fn lined<C: std::fmt::Display>(verdict: Verdict<C>) -> (Verdict<C>, String) {
     let line = verdict.line();
     (verdict, line)
+}
+
+/// The same of what could not be noted.
+fn told<C: std::fmt::Display>(verdict: Result<Verdict<C>>) -> (Result<Verdict<C>>, String) {
+    let line = verdict.as_ref().map_or_else(|error| format!("     {error:#}"), Verdict::line);
+    (verdict, line)
+}
+
+fn all<C>(verdicts: Vec<Result<Verdict<C>>>) -> Result<Vec<Verdict<C>>> {
+    verdicts.into_iter().collect()
 }
 
 /// Whether a case was asked for.

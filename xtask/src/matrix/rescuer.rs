@@ -6,7 +6,7 @@ use super::reference::End;
 use super::run::{Ground, Verdict, each};
 use super::stage::{Operation, RELEASE, Stage};
 use super::state::Live;
-use super::{is_wanted, lined};
+use super::{all, is_wanted, told};
 use anyhow::{Context as _, Result, ensure};
 use bed::{Killed, Major};
 use serde_json::{Value, json};
@@ -136,7 +136,8 @@ pub fn run(ground: &Ground<'_>, only: &[String], quick: bool, every: usize) -> R
     }
     let step = if quick { (cuts.len() / 4).max(1) } else { every.max(1) };
     let cuts: Vec<_> = cuts.into_iter().step_by(step).collect();
-    verdicts.extend(each(ground.workers, &cuts, |cut| lined(try_one(ground, cut).0))?);
+    let judged = |cut: &Cut| ground.ledger.once(cut, || try_one(ground, cut).0);
+    verdicts.extend(all(each(ground.workers, &cuts, |cut| told(judged(cut)))?)?);
     Ok(verdicts)
 }
 

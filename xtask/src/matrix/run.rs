@@ -1,6 +1,7 @@
 //! Carrying cases out, some at a time.
 use super::case::{Case, Intent, helm};
 use super::judge::{Ended, Trial};
+use super::ledger::Ledger;
 use super::means::{Means, Refloat};
 use super::reference::References;
 use super::stage::Stage;
@@ -21,6 +22,8 @@ pub struct Ground<'b> {
     pub refloat: &'b Refloat,
     /// What uninterrupted runs leave.
     pub references: References<'b>,
+    /// What earlier runs found out.
+    pub ledger: Ledger,
     /// How many run at a time.
     pub workers: usize,
 }

@@ -33,6 +33,8 @@ pub(super) fn option(situation: &Situation<'_>, ranked: &[WayOut]) -> (usize, Wa
         why,
         destructive: false,
         losses: Vec::new(),
+        policy: None,
+        warnings: Vec::new(),
         risk: "none",
         preconditions: Vec::new(),
         effects: Vec::new(),

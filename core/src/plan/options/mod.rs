@@ -1,16 +1,24 @@
 //! The ways out of one release, ranked: which are open, what each does to every object, what is lost, how it is taken back.
 
+mod automatic;
 mod by_hand;
+mod by_policy;
 mod escalate;
 mod losses;
 mod words;
+
+pub use automatic::*;
+pub use by_policy::*;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Effect, EffectKind, RecordStep, Refusal, Way, Work, work};
-use crate::diagnose::{Case, Cause, Liveness, LivenessVerdict, Operation, Phase, depth, fixed_field, last_good, owner};
+use crate::diagnose::{
+    Case, Cause, Liveness, LivenessVerdict, Operation, Owner, Phase, depth, fixed_field, last_good, owner,
+};
 use crate::observe::{Live, OperationKind};
+use crate::policy::{OwnerRule, Ruling};
 use crate::record::Status;
 use crate::report::counted;
 
@@ -33,6 +41,8 @@ pub struct Plan {
     pub revision: u64,
     /// What happened, in a sentence.
     pub summary: String,
+    /// What policy says.
+    pub policy: PolicyView,
     /// The ways, the recommended first; those that aren't open last.
     pub options: Vec<WayOut>,
 }
@@ -51,6 +61,10 @@ pub struct WayOut {
     pub destructive: bool,
     /// What is lost.
     pub losses: Vec<String>,
+    /// What a policy says to it: `ask` if it needs somebody's word, `never` if it is forbidden.
+    pub policy: Option<&'static str>,
+    /// What to bear in mind: hooks of the abandoned revision that look like migrations.
+    pub warnings: Vec<String>,
     /// `none`, `low`, `medium` or `high`.
     pub risk: &'static str,
     /// What must hold, and whether it does; `null` if that can't be told.
@@ -90,6 +104,8 @@ pub struct Situation<'a> {
     pub causes: &'a [Cause],
     /// What happened, in a sentence.
     pub summary: &'a str,
+    /// What policy says.
+    pub ruling: &'a Ruling,
 }
 
 /// Takes a situation; gives the ways out, the recommended first.
@@ -107,18 +123,9 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         at: case.seen.at,
         revision: case.seen.history.newest().and_then(crate::record::RecordMeta::revision).unwrap_or_default(),
         summary: situation.summary.to_owned(),
+        policy: PolicyView::new(situation.ruling),
         options,
     }
-}
-
-/// Takes a situation; gives the way that may be taken without asking anyone: the recommended one, if it loses nothing and Helm
-/// is known to be gone.
-pub fn automatic(situation: &Situation<'_>) -> Option<Way> {
-    let settled = !situation.case.is_open() || situation.liveness.verdict == LivenessVerdict::Stale;
-    let first = plan(situation).options.into_iter().next()?;
-    // What is in the way may be all that shows why it failed: a person looks first.
-    let nothing = matches!(first.id, Way::Wait | Way::Unblock | Way::Escalate);
-    (settled && first.applicable && !loses_more(situation, &first) && !nothing).then_some(first.id)
 }
 
 /// Whether a way loses more than whoever began the operation asked for: an uninstall that is finished deletes what it was to delete.
@@ -166,7 +173,9 @@ pub fn open_work(situation: &Situation<'_>, way: Way, records_only: bool, going_
     if !going_on {
         open(situation, way)?;
     }
-    work(situation.case, situation.operation, way, records_only)
+    let work = work(situation.case, situation.operation, way, records_only)?;
+    permitted(situation, &work)?;
+    Ok(work)
 }
 
 /// Takes a situation and a way, whether only records are to be written, and whether the way is gone on with; describes it.
@@ -179,6 +188,8 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
         why: String::new(),
         destructive: false,
         losses: Vec::new(),
+        policy: None,
+        warnings: Vec::new(),
         risk: words::risk(way),
         preconditions: Vec::new(),
         effects: Vec::new(),
@@ -198,8 +209,12 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
             option.preconditions = preconditions(situation, way, Some(&work));
             option.steps = steps(&work);
             option.takes = words::takes(way, &work);
+            by_policy(situation, &work, &mut option);
         }
-        Err(refusal) => option.why = refusal.to_string(),
+        Err(refusal) => {
+            option.policy = matches!(refusal, Refusal::Forbidden(_)).then_some("never");
+            option.why = refusal.to_string();
+        }
     }
     option
 }
@@ -273,9 +288,13 @@ fn preconditions(situation: &Situation<'_>, way: Way, work: Option<&Work>) -> Ve
             LivenessVerdict::Live => Some(false),
             LivenessVerdict::Possible | LivenessVerdict::Unknown => None,
         };
-        found.push(Precondition { what: "no Helm is at work on this release".to_owned(), met });
+        let by = if situation.ruling.stale.is_some() { " (by policy)" } else { "" };
+        found.push(Precondition { what: format!("no Helm is at work on this release{by}"), met });
     }
-    if let Some(owner) = owner(case) {
+    let ignored = |owner: &Owner| {
+        situation.ruling.policy.owners.get(&owner.kind).is_some_and(|rule| rule.value == OwnerRule::Ignore)
+    };
+    if let Some(owner) = owner(case).filter(|owner| !ignored(owner)) {
         let how = if owner.suspend.is_empty() { String::new() } else { format!(" ({})", owner.suspend) };
         let what = format!("{} {} keeps its hands off meanwhile{how}", owner.kind, owner.name);
         found.push(Precondition { what, met: Some(owner.suspended) });

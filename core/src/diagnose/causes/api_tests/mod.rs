@@ -130,7 +130,9 @@ impl Stage {
         assert_eq!(problems, []);
         let hook_objects = Vec::new();
         let writer = Some("Helm".to_owned());
-        let revision = Revision { meta: meta.clone(), writer, opened, release, objects: found, problems, hook_objects };
+        let (meta_kept, annotations) = (meta.clone(), BTreeMap::new());
+        let revision =
+            Revision { meta: meta_kept, writer, annotations, opened, release, objects: found, problems, hook_objects };
         self.revisions.insert(number, revision);
         self.records.push(meta);
         self
