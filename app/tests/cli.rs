@@ -9,7 +9,11 @@ use refloat::cli::Cli;
 
 /// Runs refloat; gives exit code and both streams as one text.
 fn shown(args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_refloat")).args(args).env_clear().env("COLUMNS", "100").output();
+    let output = Command::new(env!("CARGO_BIN_EXE_refloat"))
+        .args(args)
+        .env_clear()
+        .envs([("COLUMNS", "100"), ("HOME", "/home/ada")])
+        .output();
     let output = output.unwrap();
     let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     let mut shown = format!("exit code {}\n", output.status.code().unwrap());
