@@ -1,5 +1,7 @@
 //! Objects that carry the release's marks and that no manifest at hand knows: Helm forgot them.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -35,10 +37,11 @@ pub enum Mark {
 
 /// Takes a case; gives the orphans, the certain ones first, sorted. An object that another one owns is that one's.
 pub fn orphans(case: &Case<'_>) -> Vec<Orphan> {
+    let names: BTreeSet<Name<'_>> = known(case).map(|object| name_of(case, object)).collect();
     let mut found: Vec<Orphan> = orphan_lists(case.seen)
         .iter()
         .flat_map(|read| case.seen.items(read).map(move |item| (read, item)))
-        .filter_map(|(read, item)| orphan(case, read, item))
+        .filter_map(|(read, item)| orphan(case, &names, read, item))
         .collect();
     found.sort();
     found.dedup();
@@ -59,12 +62,12 @@ pub(super) fn mark(case: &Case<'_>, item: &Value) -> Option<Mark> {
     is_ours.then_some(Mark::Label)
 }
 
-fn orphan(case: &Case<'_>, read: &Read, item: &Value) -> Option<Orphan> {
+fn orphan(case: &Case<'_>, names: &BTreeSet<Name<'_>>, read: &Read, item: &Value) -> Option<Orphan> {
     let Read::List { kind, .. } = read else { return None };
     let mark = mark(case, item)?;
     let mut owners = list(item, "/metadata/ownerReferences");
     let owned = owners.any(|owner| mark == Mark::Label || owner.get("controller") == Some(&Value::Bool(true)));
-    if owned || is_known(case, kind, item) || is_claim(case, kind, item) {
+    if owned || is_known(case, names, kind, item) || is_claim(case, kind, item) {
         return None;
     }
     Some(Orphan {
@@ -76,19 +79,31 @@ fn orphan(case: &Case<'_>, read: &Read, item: &Value) -> Option<Orphan> {
     })
 }
 
-/// Whether a manifest at hand has it, be it as a hook.
-fn is_known(case: &Case<'_>, kind: &Kind, item: &Value) -> bool {
+/// By what an object of a manifest is known: group, kind, namespace and name.
+type Name<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+fn name_of<'a>(case: &'a Case<'_>, object: &'a ManifestObject) -> Name<'a> {
+    let namespace = object.namespace.as_deref().unwrap_or(&case.seen.id.namespace);
+    (object.group(), &object.kind, namespace, &object.name)
+}
+
+/// Whether a manifest at hand has it, be it as a hook. What lives in no namespace may be written with one.
+fn is_known(case: &Case<'_>, names: &BTreeSet<Name<'_>>, kind: &Kind, item: &Value) -> bool {
     let (namespace, name) = (text(item, "/metadata/namespace"), text(item, "/metadata/name"));
+    if !namespace.is_empty() && names.contains(&(kind.group.as_str(), kind.kind.as_str(), namespace, name)) {
+        return true;
+    }
     let generated = text(item, "/metadata/generateName");
-    let is_it = |object: &ManifestObject| {
-        let theirs = object.namespace.as_deref().unwrap_or(&case.seen.id.namespace);
+    if !namespace.is_empty() && generated.is_empty() {
+        return false;
+    }
+    known(case).any(|object| {
         let prefix = text(&object.value, "/metadata/generateName");
+        let (group, theirs, place, _) = name_of(case, object);
         (object.name == name || !generated.is_empty() && prefix == generated)
-            && object.kind == kind.kind
-            && object.group() == kind.group
-            && (namespace.is_empty() || theirs == namespace)
-    };
-    known(case).any(is_it)
+            && (theirs, group) == (kind.kind.as_str(), kind.group.as_str())
+            && (namespace.is_empty() || place == namespace)
+    })
 }
 
 fn known<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a ManifestObject> {

@@ -61,6 +61,10 @@ fn going<'a>(case: &'a Case<'a>, operation: &'a Operation<'a>) -> Vec<Going<'a>>
         let Some(kind) = case.seen.kinds().any_version(&kind.api_version(), &kind.kind) else { continue };
         for live in case.seen.items(&read) {
             let (namespace, name) = (text(live, "/metadata/namespace"), text(live, "/metadata/name"));
+            // Most go nowhere, and are looked at no further.
+            if live.pointer("/metadata/deletionTimestamp").is_none() {
+                continue;
+            }
             let own = mark(case, live) == Some(Mark::Annotations);
             let known = found.iter().any(|going| going.kind == kind.kind && going.name == name);
             if own && !known {
