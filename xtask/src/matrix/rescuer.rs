@@ -24,8 +24,6 @@ enum Trouble {
     TwoDeployed,
     /// The newest record's label says something else than its payload.
     WrongLabel,
-    /// Helm may not create the last hook: everything but that is done, and the revision failed.
-    Failed,
 }
 
 /// A way out from some trouble.
@@ -37,7 +35,7 @@ struct Rescue {
     intent: Intent,
 }
 
-const RESCUES: [Rescue; 16] = [
+const RESCUES: [Rescue; 14] = [
     rescue(Operation::Install, Trouble::LastWrite, "complete", Intent::Finish),
     rescue(Operation::Upgrade, Trouble::LastWrite, "complete", Intent::Finish),
     rescue(Operation::Rollback, Trouble::LastWrite, "complete", Intent::Finish),
@@ -47,8 +45,6 @@ const RESCUES: [Rescue; 16] = [
     rescue(Operation::Uninstall, Trouble::Applying, "resume", Intent::Finish),
     rescue(Operation::Install, Trouble::Applying, "unlock", Intent::GoOn),
     rescue(Operation::Upgrade, Trouble::Applying, "unlock", Intent::GoOn),
-    rescue(Operation::Upgrade, Trouble::Applying, "forget", Intent::GoOn),
-    rescue(Operation::Upgrade, Trouble::Failed, "converge", Intent::Finish),
     rescue(Operation::Upgrade, Trouble::Applying, "rollback", Intent::GiveUp),
     rescue(Operation::Rollback, Trouble::Applying, "rollback", Intent::GiveUp),
     rescue(Operation::Install, Trouble::Applying, "uninstall", Intent::GiveUp),
@@ -87,7 +83,6 @@ impl Cut {
             (Trouble::LastWrite, Operation::Uninstall) => "uninstall killed before its last write",
             (Trouble::TwoDeployed, _) => "two revisions deployed",
             (Trouble::WrongLabel, _) => "a label that contradicts its payload",
-            (Trouble::Failed, _) => "upgrade failed at its last hook",
         }
     }
 }
@@ -99,7 +94,6 @@ impl fmt::Display for Cut {
             Trouble::LastWrite => "last-",
             Trouble::TwoDeployed => "two-",
             Trouble::WrongLabel => "label-",
-            Trouble::Failed => "failed-",
         };
         let point = self
             .point
@@ -154,8 +148,7 @@ fn try_one(ground: &Ground<'_>, cut: &Cut) -> (Verdict<Cut>, u32) {
                 case.point.k = at(ground, &case, rescue.trouble)?;
                 ground.kill(&name, &case)?
             }
-            Trouble::Failed => failed(ground, &name, &case)?,
-            Trouble::TwoDeployed | Trouble::WrongLabel => damaged(ground, &name, &case, rescue.trouble)?,
+            trouble => damaged(ground, &name, &case, trouble)?,
         };
         let trial = Trial { case, stage: &stage, references: &ground.references, before: &before, killed: &killed };
         let first = cut_short(ground.refloat, &stage, rescue.way, point)?;
@@ -192,22 +185,6 @@ fn at(ground: &Ground<'_>, case: &Case, trouble: Trouble) -> Result<u32> {
     let index =
         reference.writes.iter().position(is_deployment).context("the operation doesn't write the Deployment")?;
     Ok(u32::try_from(index)? + 1)
-}
-
-/// An upgrade whose last hook the server refused.
-fn failed<'b>(ground: &Ground<'b>, name: &str, case: &Case) -> Result<(Stage<'b>, Live, Live)> {
-    let reference = ground.references.get(case.major, case.operation, End::Done)?;
-    let is_hook =
-        |write: &Value| write["method"] == "POST" && write["path"].as_str().is_some_and(|path| path.ends_with("/jobs"));
-    let index = reference.writes.iter().rposition(is_hook).context("the operation runs no hook")?;
-    let stage = Stage::before(ground.bed.namespace(name)?, case.major, case.operation)?;
-    let before = stage.settle()?;
-    let refused = format!("{}:status=403", index + 1);
-    let ran = stage.ns.helm_with_faults(case.major, &[&refused], stage.args(case.operation))?.sure()?;
-    ensure!(ran.output.status.code() == Some(1), "helm went on: {}", ran.output.stderr);
-    let failed = stage.settle()?;
-    ensure!(!failed.is_stuck(), "the records are {}", failed.story());
-    Ok((stage, before, failed))
 }
 
 /// Records that contradict each other, after an upgrade that was not interrupted.
