@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// Run every check: format, lints, docs, licences, unit, property, golden and real-cluster tests, and the fuzz target.
+/// Run every check: format, lints, docs, licences, unit, property, golden and real-cluster tests, a sample of the kill matrix, and the fuzz
+/// target.
 #[derive(Args)]
 pub struct Test {
     /// Only what needs no cluster: done in seconds.
@@ -41,6 +42,7 @@ impl Test {
         docs()?;
         go()?;
         cargo("all tests", &["test", "--workspace"])?;
+        cargo("kill matrix, a sample", &["run", "--quiet", "--package", "xtask", "--", "matrix", "--quick"])?;
         cargo(
             "fuzz",
             &["run", "--quiet", "--package", "xtask", "--", "fuzz", "--seconds", &self.fuzz_seconds.to_string()],

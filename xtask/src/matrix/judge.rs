@@ -164,6 +164,30 @@ impl Trial<'_> {
     }
 }
 
+/// What sets two rescues from the same trouble apart, each told by its beginning and its end: objects and whether they are the same
+/// ones, records and what they hold, and hooks that ran.
+pub fn apart(wanted: (&Live, &Live), got: (&Live, &Live)) -> Vec<String> {
+    let mut faults = differences(&wanted.1.comparable(), &got.1.comparable(), |_| false);
+    let stayed =
+        |(killed, end): (&Live, &Live), key: &str| end.uid(key).is_some_and(|uid| killed.uid(key) == Some(uid));
+    let anew = wanted.1.objects.keys().filter(|key| stayed(wanted, key) && !stayed(got, key));
+    faults.extend(anew.map(|key| format!("{key} was made anew")));
+    if wanted.1.story() != got.1.story() {
+        faults.push(format!("records: {}, not {}", got.1.story(), wanted.1.story()));
+    }
+    for (wanted, got) in
+        wanted.1.records.iter().zip(&got.1.records).filter(|(wanted, got)| wanted.content != got.content)
+    {
+        faults.push(format!("revision {} isn't what it should be: {}", got.revision, places(wanted, got)));
+    }
+    let ran = |(killed, end): (&Live, &Live)| more(&killed.runs(), &end.runs());
+    let (ran, wanted) = (ran(got), ran(wanted));
+    if ran != wanted {
+        faults.push(format!("hooks that ran: {ran:?}, not {wanted:?}"));
+    }
+    faults
+}
+
 fn more(before: &BTreeMap<String, usize>, after: &BTreeMap<String, usize>) -> BTreeMap<String, usize> {
     let more = after.iter().map(|(name, &count)| {
         let was = before.get(name).copied().unwrap_or(0);

@@ -9,6 +9,7 @@ mod run;
 mod stage;
 mod state;
 mod tables;
+mod trouble;
 mod zombie;
 
 use crate::say;
@@ -26,7 +27,7 @@ use std::time::Instant;
 /// Kill real Helms at each of their writes, recover with Refloat, and compare the end with an uninterrupted run.
 #[derive(Args)]
 pub struct Matrix {
-    /// Some cases that lie far apart: done in two minutes
+    /// Some cases that lie far apart
     #[arg(long)]
     quick: bool,
     /// Only cases whose name contains one of these, as in `h3-upgrade-k07b-finish`; commas separate
@@ -47,8 +48,8 @@ pub struct Matrix {
     /// File of the good cases: those that it has of the same refloat aren't run again, so that a long run can be cut into several
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// How many run at a time
-    #[arg(long, default_value_t = 5)]
+    /// How many run at a time. A case mostly waits, for hooks, pods and Helm's polls
+    #[arg(long, default_value_t = 32)]
     workers: usize,
     /// The refloat to prove; built from this checkout if not given
     #[arg(long, value_name = "FILE")]

@@ -1,30 +1,18 @@
 //! Refloat killed at each of its own writes, and run again.
-use super::case::{Case, Intent, Point, helm};
-use super::judge::Trial;
+use super::case::{Intent, Point, helm};
+use super::judge::{self, Trial};
 use super::means::{Means, Refloat, Said};
-use super::reference::End;
+use super::reference::follow;
 use super::run::{Ground, Verdict, each};
-use super::stage::{Operation, RELEASE, Stage};
+use super::stage::{Operation, Stage};
 use super::state::Live;
+use super::trouble::{self, Trouble};
 use super::{all, is_wanted, told};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use bed::{Killed, Major};
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
-
-/// What is wrong before Refloat comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    /// Helm was killed before it wrote (or deleted) the Deployment.
-    Applying,
-    /// Helm was killed before its last write.
-    LastWrite,
-    /// The first revision became `deployed` again after an upgrade.
-    TwoDeployed,
-    /// The newest record's label says something else than its payload.
-    WrongLabel,
-}
 
 /// A way out from some trouble.
 #[derive(Clone, Copy, Debug)]
@@ -32,28 +20,44 @@ struct Rescue {
     operation: Operation,
     trouble: Trouble,
     way: &'static str,
-    intent: Intent,
+    end: Should,
 }
 
-const RESCUES: [Rescue; 14] = [
-    rescue(Operation::Install, Trouble::LastWrite, "complete", Intent::Finish),
-    rescue(Operation::Upgrade, Trouble::LastWrite, "complete", Intent::Finish),
-    rescue(Operation::Rollback, Trouble::LastWrite, "complete", Intent::Finish),
-    rescue(Operation::Install, Trouble::Applying, "resume", Intent::Finish),
-    rescue(Operation::Upgrade, Trouble::Applying, "resume", Intent::Finish),
-    rescue(Operation::Rollback, Trouble::Applying, "resume", Intent::Finish),
-    rescue(Operation::Uninstall, Trouble::Applying, "resume", Intent::Finish),
-    rescue(Operation::Install, Trouble::Applying, "unlock", Intent::GoOn),
-    rescue(Operation::Upgrade, Trouble::Applying, "unlock", Intent::GoOn),
-    rescue(Operation::Upgrade, Trouble::Applying, "rollback", Intent::GiveUp),
-    rescue(Operation::Rollback, Trouble::Applying, "rollback", Intent::GiveUp),
-    rescue(Operation::Install, Trouble::Applying, "uninstall", Intent::GiveUp),
-    rescue(Operation::Upgrade, Trouble::TwoDeployed, "repair", Intent::Finish),
-    rescue(Operation::Upgrade, Trouble::WrongLabel, "repair", Intent::Finish),
+/// Where it ends.
+#[derive(Clone, Copy, Debug)]
+enum Should {
+    /// Where an uninterrupted run of the intent ends.
+    Reach(Intent),
+    /// Nowhere that Helm ends by itself. Helm then goes on to this version, if to any.
+    Allow(Option<u32>),
+}
+
+const FINISH: Should = Should::Reach(Intent::Finish);
+const GIVE_UP: Should = Should::Reach(Intent::GiveUp);
+const GO_ON: Should = Should::Reach(Intent::GoOn);
+
+const RESCUES: [Rescue; 17] = [
+    rescue(Operation::Install, Trouble::LastWrite, "complete", FINISH),
+    rescue(Operation::Upgrade, Trouble::LastWrite, "complete", FINISH),
+    rescue(Operation::Rollback, Trouble::LastWrite, "complete", FINISH),
+    rescue(Operation::Install, Trouble::Applying, "resume", FINISH),
+    rescue(Operation::Upgrade, Trouble::Applying, "resume", FINISH),
+    rescue(Operation::Rollback, Trouble::Applying, "resume", FINISH),
+    rescue(Operation::Uninstall, Trouble::Applying, "resume", FINISH),
+    rescue(Operation::Install, Trouble::Applying, "unlock", GO_ON),
+    rescue(Operation::Upgrade, Trouble::Applying, "unlock", GO_ON),
+    rescue(Operation::Upgrade, Trouble::Applying, "rollback", GIVE_UP),
+    rescue(Operation::Rollback, Trouble::Applying, "rollback", GIVE_UP),
+    rescue(Operation::Install, Trouble::Applying, "uninstall", GIVE_UP),
+    rescue(Operation::Upgrade, Trouble::TwoDeployed, "repair", FINISH),
+    rescue(Operation::Upgrade, Trouble::WrongLabel, "repair", FINISH),
+    rescue(Operation::Upgrade, Trouble::Applying, "forget", Should::Allow(Some(1))),
+    rescue(Operation::Upgrade, Trouble::Failed, "converge", Should::Allow(Some(2))),
+    rescue(Operation::Uninstall, Trouble::Held, "unblock", Should::Allow(None)),
 ];
 
-const fn rescue(operation: Operation, trouble: Trouble, way: &'static str, intent: Intent) -> Rescue {
-    Rescue { operation, trouble, way, intent }
+const fn rescue(operation: Operation, trouble: Trouble, way: &'static str, end: Should) -> Rescue {
+    Rescue { operation, trouble, way, end }
 }
 
 /// A case: Refloat killed at one of its writes, or not at all.
@@ -71,34 +75,23 @@ impl Cut {
     }
 
     /// What it is the way out of.
-    pub fn what(&self) -> &'static str {
-        match (self.rescue.trouble, self.rescue.operation) {
-            (Trouble::Applying, Operation::Install) => "install killed among its objects",
-            (Trouble::Applying, Operation::Upgrade) => "upgrade killed among its objects",
-            (Trouble::Applying, Operation::Rollback) => "rollback killed among its objects",
-            (Trouble::Applying, Operation::Uninstall) => "uninstall killed among its objects",
-            (Trouble::LastWrite, Operation::Install) => "install killed before its last write",
-            (Trouble::LastWrite, Operation::Upgrade) => "upgrade killed before its last write",
-            (Trouble::LastWrite, Operation::Rollback) => "rollback killed before its last write",
-            (Trouble::LastWrite, Operation::Uninstall) => "uninstall killed before its last write",
-            (Trouble::TwoDeployed, _) => "two revisions deployed",
-            (Trouble::WrongLabel, _) => "a label that contradicts its payload",
-        }
+    pub fn what(&self) -> String {
+        self.rescue.trouble.of(self.rescue.operation)
+    }
+
+    /// The same rescue, not cut short.
+    fn whole(&self) -> Self {
+        Self { point: None, ..*self }
     }
 }
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let trouble = match self.rescue.trouble {
-            Trouble::Applying => "",
-            Trouble::LastWrite => "last-",
-            Trouble::TwoDeployed => "two-",
-            Trouble::WrongLabel => "label-",
-        };
         let point = self
             .point
             .map_or("whole".to_owned(), |point| format!("r{:02}{}", point.k, if point.after { 'a' } else { 'b' }));
-        write!(f, "{}-{}-{trouble}{}-{point}", helm(self.major), self.rescue.operation, self.rescue.way)
+        let Rescue { operation, trouble, way, .. } = self.rescue;
+        write!(f, "{}-{operation}-{}{way}-{point}", helm(self.major), trouble.mark())
     }
 }
 
@@ -116,43 +109,56 @@ pub fn run(ground: &Ground<'_>, only: &[String], quick: bool, every: usize) -> R
         wholes = wholes.into_iter().step_by(9).collect();
     }
     let counted = each(ground.workers, &wholes, |cut| {
-        let (verdict, writes) = try_one(ground, cut);
-        let line = format!("{}  {writes} writes", verdict.line());
-        ((verdict, writes), line)
+        let tried = try_one(ground, cut, None);
+        let writes = tried.whole.as_ref().map_or(0, |whole| whole.writes);
+        let line = format!("{}  {writes} writes", tried.verdict.line());
+        (tried, line)
     })?;
     let mut cuts = Vec::new();
     let mut verdicts = Vec::new();
-    for (verdict, writes) in counted {
-        let whole = verdict.case;
-        let points = Point::all(writes).map(|point| Cut { point: Some(point), ..whole });
-        cuts.extend(points.filter(|cut| is_wanted(only, &cut.to_string())));
+    let mut ends = BTreeMap::new();
+    for Tried { verdict, whole } in counted {
+        if let Some(whole) = whole {
+            let points = Point::all(whole.writes).map(|point| Cut { point: Some(point), ..verdict.case });
+            cuts.extend(points.filter(|cut| is_wanted(only, &cut.to_string())));
+            ends.insert(verdict.case.to_string(), whole);
+        }
         verdicts.push(verdict);
     }
     let step = if quick { (cuts.len() / 4).max(1) } else { every.max(1) };
     let cuts: Vec<_> = cuts.into_iter().step_by(step).collect();
-    let judged = |cut: &Cut| ground.ledger.once(cut, || try_one(ground, cut).0);
+    let judged =
+        |cut: &Cut| ground.ledger.once(cut, || try_one(ground, cut, ends.get(&cut.whole().to_string())).verdict);
     verdicts.extend(all(each(ground.workers, &cuts, |cut| told(judged(cut)))?)?);
     Ok(verdicts)
 }
 
-fn try_one(ground: &Ground<'_>, cut: &Cut) -> (Verdict<Cut>, u32) {
+/// How a fix that was not cut short went.
+struct Whole {
+    writes: u32,
+    killed: Live,
+    end: Live,
+}
+
+struct Tried {
+    verdict: Verdict<Cut>,
+    /// Of a fix that was not cut short.
+    whole: Option<Whole>,
+}
+
+/// Rescues, and judges by the end that the whole rescue had, and where Helm itself would have ended, by that.
+fn try_one(ground: &Ground<'_>, cut: &Cut, uncut: Option<&Whole>) -> Tried {
     let start = Instant::now();
-    let mut writes = 0;
+    let mut whole = None;
     let mut tried = || -> Result<_> {
         let Cut { rescue, major, point } = *cut;
-        let mut case =
-            Case { major, operation: rescue.operation, point: Point { k: 1, after: false }, intent: rescue.intent };
-        let name = format!("cut-{cut}");
-        let (stage, before, killed) = match rescue.trouble {
-            Trouble::Applying | Trouble::LastWrite => {
-                case.point.k = at(ground, &case, rescue.trouble)?;
-                ground.kill(&name, &case)?
-            }
-            trouble => damaged(ground, &name, &case, trouble)?,
+        let intent = match rescue.end {
+            Should::Reach(intent) => intent,
+            Should::Allow(_) => Intent::GoOn,
         };
-        let trial = Trial { case, stage: &stage, references: &ground.references, before: &before, killed: &killed };
+        let mut case = trouble::case(major, rescue.operation, intent);
+        let (stage, before, killed) = rescue.trouble.make(ground, &format!("cut-{cut}"), &mut case)?;
         let first = cut_short(ground.refloat, &stage, rescue.way, point)?;
-        writes = first.writes()?.try_into()?;
         let mut faults = Vec::new();
         let said = Said { code: first.output.status.code(), text: Said::end(&first.output.stderr) };
         if point.is_none() || !first.fired() {
@@ -166,42 +172,25 @@ fn try_one(ground: &Ground<'_>, cut: &Cut) -> (Verdict<Cut>, u32) {
                 faults.push(format!("run again, {again}"));
             }
         }
+        let end = stage.settle().context("after the recovery")?;
+        if let Some(uncut) = uncut {
+            faults.extend(judge::apart((&uncut.killed, &uncut.end), (&killed, &end)));
+        }
+        if point.is_none() {
+            whole = Some(Whole { writes: first.writes()?.try_into()?, killed: killed.clone(), end });
+        }
         if faults.is_empty() {
-            faults = ground.ending(&trial, Means::Refloat)?;
+            let trial = Trial { case, stage: &stage, references: &ground.references, before: &before, killed: &killed };
+            match rescue.end {
+                Should::Reach(_) => faults = ground.ending(&trial, Means::Refloat)?,
+                Should::Allow(None) => {}
+                Should::Allow(version) => drop(follow(&stage, version).context("helm afterwards")?),
+            }
         }
         Ok((killed.story(), true, faults))
     };
     let tried = tried();
-    (Verdict::new(*cut, start, tried), writes)
-}
-
-/// The write at which Helm is killed.
-fn at(ground: &Ground<'_>, case: &Case, trouble: Trouble) -> Result<u32> {
-    let reference = ground.references.get(case.major, case.operation, End::Done)?;
-    if trouble == Trouble::LastWrite {
-        return Ok(reference.writes.len().try_into()?);
-    }
-    let is_deployment = |write: &Value| write["path"].as_str().is_some_and(|path| path.contains("/deployments"));
-    let index =
-        reference.writes.iter().position(is_deployment).context("the operation doesn't write the Deployment")?;
-    Ok(u32::try_from(index)? + 1)
-}
-
-/// Records that contradict each other, after an upgrade that was not interrupted.
-fn damaged<'b>(ground: &Ground<'b>, name: &str, case: &Case, trouble: Trouble) -> Result<(Stage<'b>, Live, Live)> {
-    let stage = Stage::before(ground.bed.namespace(name)?, case.major, case.operation)?;
-    let before = stage.settle()?;
-    let path = |revision: u32| format!("secrets/sh.helm.release.v1.{RELEASE}.v{revision}");
-    let first = stage.ns.get(&path(1))?;
-    stage.helm(&stage.args(case.operation))?;
-    if trouble == Trouble::TwoDeployed {
-        stage.ns.patch(&path(1), &json!({"data": first["data"], "metadata": {"labels": {"status": "deployed"}}}))?;
-    } else {
-        stage.ns.patch(&path(2), &json!({"metadata": {"labels": {"status": "failed"}}}))?;
-    }
-    let damaged = stage.settle()?;
-    ensure!(!damaged.is_stuck(), "the records are {}", damaged.story());
-    Ok((stage, before, damaged))
+    Tried { verdict: Verdict::new(*cut, start, tried), whole }
 }
 
 fn cut_short(refloat: &Refloat, stage: &Stage<'_>, way: &str, point: Option<Point>) -> Result<Killed> {

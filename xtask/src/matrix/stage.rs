@@ -106,7 +106,7 @@ impl<'b> Stage<'b> {
             let live = state::read(&self.ns)?;
             let Some(busy) = live.busy() else { return Ok(live) };
             ensure!(Instant::now() < deadline, "not settled: {busy}; records {}", live.story());
-            sleep(Duration::from_millis(250));
+            sleep(Duration::from_millis(500));
         }
     }
 }

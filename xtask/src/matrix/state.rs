@@ -22,6 +22,9 @@ const KINDS: [(&str, &str); 8] = [
     ("Lease", "coordination.k8s.io/v1/leases"),
 ];
 
+/// A finalizer that nobody takes off but Refloat.
+pub const HOLDER: &str = "matrix.example/holder";
+
 /// A stored revision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -161,7 +164,8 @@ impl Live {
     /// What a controller has still to do, if anything.
     pub fn busy(&self) -> Option<String> {
         let deleting = |object: &Value| !object["metadata"]["deletionTimestamp"].is_null();
-        if let Some((key, _)) = self.objects.iter().find(|(_, object)| deleting(object)) {
+        let held = |object: &Value| items_at(&object["metadata"]["finalizers"]).any(|finalizer| finalizer == HOLDER);
+        if let Some((key, _)) = self.objects.iter().find(|(_, object)| deleting(object) && !held(object)) {
             return Some(format!("{key} is being deleted"));
         }
         for (key, object) in &self.objects {

@@ -101,7 +101,7 @@ impl Report {
         if self.rescuer.is_empty() {
             return String::new();
         }
-        let mut rows: BTreeMap<(&str, &str), Vec<&Verdict<Cut>>> = BTreeMap::new();
+        let mut rows: BTreeMap<(&str, String), Vec<&Verdict<Cut>>> = BTreeMap::new();
         for verdict in &self.rescuer {
             rows.entry((verdict.case.way(), verdict.case.what())).or_default().push(verdict);
         }
@@ -175,7 +175,8 @@ hold what they held, every hook of the operation has run exactly once, claims ar
 Where a case isn't stuck (killed before the first record write, or after the last), Refloat must leave everything as it is.
 The techniques beside it are what people do today: each on the same kills, judged by the same judge.
 
-Refloat itself is killed in the same way at each of its own writes, and run again. And Helm is held (SIGSTOP) before each of
+Refloat itself is killed in the same way at each of its own writes, and run again: it must end, object by object, record by
+record and hook by hook, as the fix that nobody killed, and where an uninterrupted Helm ends there, as that. And Helm is held (SIGSTOP) before each of
 its writes, Refloat is told that it is gone, and then Helm goes on: a *zombie*.
 
 Repeat it with `cargo xtask matrix` (`--techniques` for the rest, `--quick` for a sample).
