@@ -6,6 +6,7 @@ use refloat_core::record::RecordMeta;
 use refloat_core::report::{ansic, one_line};
 use serde::Serialize;
 
+use super::history_fixes::fixes;
 use super::open;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -20,14 +21,16 @@ use crate::source::Source;
 Examples:
   refloat history cart -n shop            every revision, broken ones too
   refloat history cart -n shop --max 3    the newest three
-  refloat history cart -n shop --fixes    what refloat did to it: when, by whom, and the ids for refloat undo")]
+  refloat history cart -n shop --fixes    what refloat did to it: when, by whom, and the ids for refloat undo
+  refloat history -n shop --fixes         the same of every release in the namespace, those that are gone too")]
 pub struct HistoryArgs {
-    /// Name of the release
-    release: String,
+    /// Name of the release; --fixes can do without
+    #[arg(required_unless_present = "fixes")]
+    release: Option<String>,
     /// Show at most this many of the newest revisions
     #[arg(long, default_value_t = 256, value_name = "N")]
     max: usize,
-    /// Show the fixes of the release instead, newest first
+    /// Show what was fixed instead, newest first: in this release, or in the whole namespace
     #[arg(long)]
     fixes: bool,
     /// Output format: table, wide, json, yaml or name
@@ -71,10 +74,10 @@ pub async fn run(args: &HistoryArgs, connection: &Connection, ui: &mut Ui) -> Re
 
 /// Shows the revisions of a source's release.
 pub(super) async fn history(source: &Source, args: &HistoryArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    if args.fixes {
-        return fixes(source, args, ui).await;
-    }
-    let (_, history, gathered) = source.release(&args.release).await?;
+    let Some(release) = args.release.as_deref().filter(|_| !args.fixes) else {
+        return fixes(source, args.release.as_deref(), args.max, args.output, ui).await;
+    };
+    let (_, history, gathered) = source.release(release).await?;
     let records = gathered.records.as_ref();
     let first = history.records().len().saturating_sub(args.max);
     let newest: &[RecordMeta] = history.records().get(first..).unwrap_or_default();
@@ -91,55 +94,6 @@ pub(super) async fn history(source: &Source, args: &HistoryArgs, ui: &mut Ui) ->
             } else {
                 rows.iter().try_for_each(|row| block(row, ui))?;
             }
-        }
-    }
-    Ok(Exit::Ok)
-}
-
-/// A fix, as its backup tells of it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Fix {
-    id: String,
-    taken_at: String,
-    /// The way out that it took.
-    way: String,
-    /// The newest revision before it.
-    revision: Option<u64>,
-    by: String,
-    undone_at: Option<String>,
-}
-
-/// Shows what was done to a release, which may be gone by now.
-async fn fixes(source: &Source, args: &HistoryArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    if source.is_bundle() {
-        return Err(Failure::usage("a bundle doesn't hold the fixes of its release")
-            .hint("leave --bundle out to ask the cluster"));
-    }
-    let all = source.backups.list(&source.namespace).await?;
-    let mine = all.into_iter().filter(|entry| entry.release == args.release).take(args.max);
-    let fixes: Vec<Fix> = mine
-        .map(|entry| Fix {
-            id: entry.id,
-            taken_at: entry.taken_at.to_string(),
-            way: entry.way,
-            revision: entry.revision,
-            by: entry.by,
-            undone_at: entry.undone_at.map(|at| at.to_string()),
-        })
-        .collect();
-    match args.output {
-        Format::Json | Format::Yaml => ui.data(args.output, &fixes)?,
-        Format::Name => fixes.iter().try_for_each(|fix| ui.line(&fix.id))?,
-        Format::Table | Format::Wide => {
-            let shown = |fix: &Fix| {
-                let state =
-                    fix.undone_at.as_ref().map_or_else(|| "done".to_owned(), |at| format!("taken back {}", ansic(at)));
-                let revision = fix.revision.map(|revision| revision.to_string()).unwrap_or_default();
-                [fix.id.clone(), ansic(&fix.taken_at), fix.way.clone(), revision, one_line(&fix.by), state]
-            };
-            let rows: Vec<[String; 6]> = fixes.iter().map(shown).collect();
-            ui.write(&table(Some(["FIX", "TAKEN", "WAY", "REVISION", "BY", "STATE"]), &rows))?;
         }
     }
     Ok(Exit::Ok)

@@ -11,6 +11,7 @@ mod fix;
 mod fix_checks;
 mod get;
 mod history;
+mod history_fixes;
 mod list;
 mod plan;
 mod policy;

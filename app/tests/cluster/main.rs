@@ -28,6 +28,7 @@ mod ways;
 mod ways_each;
 mod ways_faults;
 mod ways_hooks;
+mod ways_last;
 mod ways_race;
 mod ways_refused;
 mod ways_unblock;

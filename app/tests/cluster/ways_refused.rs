@@ -96,9 +96,10 @@ fn a_first_install_is_taken_away_with_its_claim_and_comes_back() {
         assert_eq!(option["destructive"], true);
         let losses = option["losses"].as_array().unwrap();
         assert!(
-            losses.len() == 1 && losses[0].as_str().unwrap().starts_with("persistentvolumeclaim/web (1Gi"),
+            losses.len() == 2 && losses[0].as_str().unwrap().starts_with("persistentvolumeclaim/web (1Gi"),
             "{losses:?}"
         );
+        assert_eq!(losses[1], "1 record, with manifest and values; the backup keeps them");
         let auto = refloat_json(&ns, ["fix", "web", "--auto", "--helm-is-gone", "--dry-run", "-o", "json"]);
         assert_eq!(auto["option"]["id"], "resume", "a destructive way is never taken by itself");
         assert_eq!(Moment::now(&ns), before);

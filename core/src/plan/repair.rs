@@ -39,6 +39,7 @@ pub(super) fn repair(case: &Case<'_>) -> Result<Work, Refusal> {
         }
     } else if let Some(revision) = history.newest().and_then(RecordMeta::revision) {
         last.push(RecordStep::Delete { revision });
+        last.extend(uncovered(case, revision));
     }
     last.extend(versions(case));
     if last.is_empty() {
@@ -47,6 +48,20 @@ pub(super) fn repair(case: &Case<'_>) -> Result<Work, Refusal> {
         ));
     }
     Ok(Work { last, ..Work::none(Way::Repair) })
+}
+
+/// The revision that is the newest once an unreadable one is set aside: with nothing deployed, Helm has nothing to go on from.
+fn uncovered(case: &Case<'_>, aside: u64) -> Option<RecordStep> {
+    let history = &case.seen.history;
+    let older = history.records().iter().filter_map(RecordMeta::revision).filter(|older| *older != aside).max()?;
+    let older = case.seen.revisions.get(&older)?.as_ref().ok()?;
+    let deployed = history.deployed().into_iter().any(|deployed| deployed != aside);
+    let edit = InfoEdit { status: Some(Status::Deployed), ..InfoEdit::default() };
+    (older.status() == Status::Superseded && !deployed).then_some(RecordStep::Edit {
+        revision: older.opened.revision,
+        edit,
+        seal: false,
+    })
 }
 
 /// Versions that the server no longer serves, in the records that Helm goes by: the newest, and those marked deployed. It looks up every kind

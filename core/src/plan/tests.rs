@@ -132,6 +132,7 @@ fn each_leaf_of_the_decision_tree_has_its_way() {
         ("uninstall, half", uninstall(&[live(both[0].clone())]), vec![Resume]),
         ("uninstall, all gone", uninstall(&[]), vec![Complete, Resume]),
         ("uninstall, held", uninstall(&[held("a", "clean.example/up")]), vec![Wait, Unblock, Resume]),
+        ("uninstall, hook failed", failed_hook(uninstall(&[live(both[0].clone())])), vec![Unblock, Resume, Uninstall]),
         ("two deployed", records(Status::Deployed, Status::Deployed), vec![Repair]),
         ("none deployed", records(Status::Superseded, Status::Superseded), vec![Repair]),
     ];
@@ -271,6 +272,37 @@ fn versions_that_are_gone_are_written_anew() {
         of(&moved, Way::Repair).steps,
         ["write apps/v1 for extensions/v1beta1 of Deployment into the manifest of revision 1"]
     );
+}
+
+/// With a `pre-delete` hook that failed.
+fn failed_hook(stage: Stage) -> Stage {
+    let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "bye"}});
+    let mut there = job.clone();
+    there["metadata"] =
+        json!({"name": "bye", "namespace": "ns", "uid": "j", "creationTimestamp": ago(7190).to_string()});
+    there["status"] = json!({"failed": 1, "conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": ago(7100).to_string()}]});
+    stage.hook("pre-delete", &job).there(there)
+}
+
+#[test]
+fn without_its_hooks_an_uninstall_ends_but_their_work_is_lost() {
+    let option = of(&failed_hook(uninstall(&[live(config_map("a", "1"))])), Way::Uninstall);
+    assert!(option.destructive);
+    assert_eq!(
+        option.losses,
+        [
+            "what pre-delete hook job/bye was to do: it isn't run",
+            "1 record, with manifest and values; the backup keeps them"
+        ]
+    );
+    let time = |option: &WayOut| option.preconditions.iter().find(|one| one.what.contains("30 minutes")).unwrap().met;
+    assert_eq!(time(&option), Some(true));
+    let young = failed_hook(uninstall(&[live(config_map("a", "1"))])).newest(|newest| {
+        let at = ago(600);
+        newest.release.info.deleted = Some(crate::record::Moment { at, text: at.to_string() });
+    });
+    assert_eq!(time(&of(&young, Way::Uninstall)), Some(false));
+    assert!(!of(&uninstall(&[live(config_map("a", "1"))]), Way::Uninstall).applicable);
 }
 
 #[test]

@@ -50,6 +50,11 @@ impl Work {
         self.first.iter().chain(&self.last)
     }
 
+    /// Whether it deletes the object of that name.
+    pub fn removes(&self, words: &str) -> bool {
+        self.remove.iter().any(|removed| removed.words == words)
+    }
+
     /// Takes who carries it out and the fix's id; says both in the description of every record that it seals.
     #[must_use]
     pub fn signed(mut self, by: &str, fix: &str) -> Self {

@@ -2,12 +2,16 @@
 
 use serde_json::Value;
 
-use crate::diagnose::{Case, text};
-use crate::observe::{Answer, Read};
-use crate::plan::{Way, Work, stays};
+use super::Situation;
+use super::words::hooks_left;
+use crate::diagnose::text;
+use crate::observe::{Answer, OperationKind, Read};
+use crate::plan::{RecordStep, Way, Work, stays};
+use crate::report::counted;
 
 /// Takes a way's work; names each loss.
-pub(super) fn losses(case: &Case<'_>, work: &Work) -> Vec<String> {
+pub(super) fn losses(situation: &Situation<'_>, work: &Work) -> Vec<String> {
+    let case = situation.case;
     let gone = work.remove.iter().filter_map(|removed| {
         let live = case.seen.answer(&removed.read)?.found()?;
         if stays(&case.seen.id, live, removed.marked).is_some() {
@@ -30,7 +34,15 @@ pub(super) fn losses(case: &Case<'_>, work: &Work) -> Vec<String> {
         let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
         format!("the record of revision {revision}, with the attempt's manifest and values; the backup keeps them")
     });
-    gone.chain(leaks).chain(attempt).collect()
+    let uninstalls = work.way == Way::Uninstall;
+    let records = uninstalls.then(|| {
+        let count = work.last.iter().filter(|step| matches!(step, RecordStep::Delete { .. })).count();
+        format!("{}, with manifest and values; the backup keeps them", counted(count, "record"))
+    });
+    let skipped =
+        hooks_left(situation.operation).into_iter().filter(|_| uninstalls && case.kind == OperationKind::Uninstall);
+    let skipped = skipped.map(|hook| format!("what {} hook {} was to do: it isn't run", hook.event, hook.words()));
+    gone.chain(leaks).chain(attempt).chain(skipped).chain(records).collect()
 }
 
 fn loss(kind: &str, name: &str, live: &Value) -> Option<String> {

@@ -10,7 +10,7 @@ mod words;
 pub use automatic::*;
 pub use by_policy::*;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Effect, EffectKind, RecordStep, Refusal, Way, Work, work};
@@ -24,6 +24,9 @@ use crate::report::counted;
 
 /// The version of the JSON. It only grows within a version.
 pub const PLAN_VERSION: &str = "refloat.dev/plan/v1";
+
+/// How long an uninstall's hooks have before it is finished without them.
+const HOOKS_HAVE: SignedDuration = SignedDuration::from_mins(30);
 
 /// The ways out of one release.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -155,6 +158,12 @@ fn rank(situation: &Situation<'_>, option: &WayOut) -> u8 {
     }
 }
 
+/// Whether an uninstall has waited long enough for its hooks; nothing if it isn't known since when, or if it isn't one.
+fn hooks_had_their_time(situation: &Situation<'_>) -> Option<bool> {
+    let began = situation.operation.began.filter(|_| situation.operation.kind == OperationKind::Uninstall)?;
+    Some(situation.case.seen.at.duration_since(began) >= HOOKS_HAVE)
+}
+
 fn stands_in_the_way(situation: &Situation<'_>) -> bool {
     // Neither time nor a missing record write keeps anything from being done.
     let harmless = ["slow-rollout", "final-write-missing"];
@@ -196,7 +205,7 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
         steps: Vec::new(),
         takes: String::new(),
         then: words::then(case, way),
-        undo: words::undo(case, way),
+        undo: words::undo(case, way, None),
         by_hand: by_hand::lines(case, way),
     };
     match found {
@@ -204,10 +213,11 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
             option.applicable = true;
             option.why = words::why(situation, way);
             option.effects = effects(case, &work);
-            option.losses = losses::losses(case, &work);
+            option.losses = losses::losses(situation, &work);
             option.destructive = way == Way::Uninstall || !option.losses.is_empty();
             option.preconditions = preconditions(situation, way, Some(&work));
-            option.steps = steps(&work);
+            option.steps = steps(&work, &option.effects);
+            option.undo = words::undo(case, way, Some(&work));
             option.takes = words::takes(way, &work);
             by_policy(situation, &work, &mut option);
         }
@@ -242,6 +252,12 @@ fn open(situation: &Situation<'_>, way: Way) -> Result<(), Refusal> {
             if case.kind == OperationKind::Upgrade && case.status() == Status::Failed && last_good(case).is_none() =>
         {
             Ok(())
+        }
+        Way::Uninstall if case.kind == OperationKind::Uninstall => {
+            match words::hooks_left(situation.operation).is_empty() {
+                true => no("no hook keeps the uninstall from its end; resume finishes it"),
+                false => Ok(()),
+            }
         }
         Way::Uninstall if case.kind != OperationKind::Install => {
             no("there is something to go back to or to go on with; helm uninstall takes a release away")
@@ -303,6 +319,10 @@ fn preconditions(situation: &Situation<'_>, way: Way, work: Option<&Work>) -> Ve
         let what = "whoever set the finalizers is gone for good and won't clean up any more".to_owned();
         found.push(Precondition { what, met: None });
     }
+    if let Some(met) = hooks_had_their_time(situation).filter(|_| way == Way::Uninstall) {
+        let what = "its hooks can't be brought to succeed: 30 minutes have passed since the uninstall began".to_owned();
+        found.push(Precondition { what, met: Some(met) });
+    }
     if way == Way::Rollback {
         found.extend(unchangeable(case));
     }
@@ -325,8 +345,8 @@ fn unchangeable(case: &Case<'_>) -> Vec<Precondition> {
     found.collect()
 }
 
-/// The steps in words.
-pub fn steps(work: &Work) -> Vec<String> {
+/// The steps in words; takes what becomes of the objects, too.
+fn steps(work: &Work, effects: &[Effect]) -> Vec<String> {
     let record = |step: &RecordStep| match step {
         RecordStep::Edit { revision, edit, seal } => {
             let status = edit.status.map(|status| status.to_string()).unwrap_or_default();
@@ -337,6 +357,9 @@ pub fn steps(work: &Work) -> Vec<String> {
         RecordStep::Versions { revision, versions } => {
             let all = versions.iter().map(|new| format!("{} for {} of {}", new.to, new.from, new.kind));
             format!("write {} into the manifest of revision {revision}", all.collect::<Vec<_>>().join(", "))
+        }
+        RecordStep::Delete { revision } if work.way == Way::Repair => {
+            format!("set the record of revision {revision} aside, which can't be read: the backup keeps it")
         }
         RecordStep::Delete { revision } => format!("delete the record of revision {revision}"),
     };
@@ -351,8 +374,13 @@ pub fn steps(work: &Work) -> Vec<String> {
             work.remove.iter().map(|removed| format!("delete {}, with what it made: pods, logs", removed.words)),
         );
     } else if !work.remove.is_empty() {
-        let those = if work.remove.len() == 1 { "is" } else { "are" };
-        found.push(format!("delete {} that {those} not to be there", counted(work.remove.len(), "object")));
+        let goes = |effect: &&Effect| matches!(effect.effect, EffectKind::Deleted | EffectKind::Unknown);
+        let there = effects.iter().filter(goes).filter(|effect| work.removes(&effect.object)).count();
+        found.push(match there {
+            0 => "make sure that nothing is left of what is not to be there".to_owned(),
+            1 => "delete 1 object that is not to be there".to_owned(),
+            _ => format!("delete {there} objects that are not to be there"),
+        });
     }
     for freed in &work.free {
         found.push(format!("take {} off {}", freed.finalizers.join(", "), freed.words));

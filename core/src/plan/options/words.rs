@@ -1,9 +1,13 @@
 //! The sentences of each way.
 
 use super::Situation;
-use crate::diagnose::{Case, HookRun, LivenessVerdict, last_good};
+use crate::diagnose::{Case, HookRun, HookView, LivenessVerdict, Operation, last_good};
+use crate::observe::OperationKind;
 use crate::plan::{Way, Work};
 use crate::report::{age, counted};
+
+/// The causes that lie in the records themselves.
+const RECORDS: [&str; 4] = ["undecodable", "label-payload-mismatch", "several-deployed", "none-deployed"];
 
 /// Why a way fits.
 pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
@@ -20,12 +24,26 @@ pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
         }
         Way::Complete => format!("all of the {kind}'s work is done, only the records say otherwise"),
         Way::Resume => format!("the record holds all that the {kind} still has to do ({})", operation.because),
+        Way::Unlock if case.seen.history.deployed().is_empty() => {
+            "the next helm upgrade can then go on, with any chart".to_owned()
+        }
         Way::Unlock => "the next helm upgrade then goes on from the deployed revision, with any chart".to_owned(),
         Way::Rollback => match last_good(case) {
             Some(good) => format!("revision {} is known to have been good: {}", good.revision, good.why),
             None => String::new(),
         },
-        Way::Repair => "the records contradict each other or the server, and the objects need nothing".to_owned(),
+        Way::Repair => {
+            let wrong = situation.causes.iter().filter(|cause| RECORDS.contains(&cause.code));
+            let wrong: Vec<&str> = wrong.map(|cause| cause.summary.as_str()).collect();
+            match wrong.is_empty() {
+                true => "the records contradict each other or the server, and the objects need nothing".to_owned(),
+                false => wrong.join("; "),
+            }
+        }
+        Way::Uninstall if case.kind == OperationKind::Uninstall => {
+            let open = hooks_left(operation).into_iter().map(HookView::words);
+            format!("without {} nothing keeps the uninstall from its end", open.collect::<Vec<_>>().join(" and "))
+        }
         Way::Uninstall => "nothing was deployed before, so nothing is left to go back to".to_owned(),
         Way::Converge => {
             format!(
@@ -37,6 +55,11 @@ pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
         Way::Forget => "the attempt is to leave no trace; unlock does the same and keeps its record".to_owned(),
         Way::Escalate => String::new(),
     }
+}
+
+/// The hooks that an operation hasn't done.
+pub(super) fn hooks_left<'a>(operation: &'a Operation<'a>) -> Vec<&'a HookView<'a>> {
+    operation.before.iter().chain(&operation.after).filter(|hook| !hook.is_done()).collect()
 }
 
 /// How much can go wrong.
@@ -110,14 +133,20 @@ fn baseline(case: &Case<'_>, failed: u64) -> String {
 }
 
 /// How it is taken back.
-pub(super) fn undo(case: &Case<'_>, way: Way) -> String {
+pub(super) fn undo(case: &Case<'_>, way: Way, work: Option<&Work>) -> String {
     let namespace = &case.seen.id.namespace;
     match way {
         Way::Wait | Way::Escalate => String::new(),
         Way::Complete | Way::Repair | Way::Unlock | Way::Forget => format!("refloat undo -n {namespace}"),
-        Way::Unblock => {
-            format!("refloat undo -n {namespace} puts webhooks back; what was freed of its finalizers is gone")
-        }
+        Way::Unblock => match work {
+            Some(work) if !work.free.is_empty() => {
+                format!("refloat undo -n {namespace} puts webhooks back; what was freed of its finalizers is gone")
+            }
+            Some(work) if work.remove.iter().all(|removed| !removed.marked) => {
+                "not needed: the hook makes its object anew; the backup keeps a copy".to_owned()
+            }
+            _ => format!("refloat undo -n {namespace} puts webhooks back"),
+        },
         Way::Resume | Way::Rollback | Way::Converge => {
             format!("refloat undo -n {namespace} puts records and objects back; what hooks did stays done")
         }

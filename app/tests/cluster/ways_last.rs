@@ -1,0 +1,60 @@
+//! Where Helm itself knows no way on: a newest record that can't be read, and an uninstall whose hook will never succeed.
+
+use std::collections::BTreeSet;
+
+use bed::{Driver, Major, Trouble};
+
+use crate::ways::{Moment, fixed, helms_go_on, statuses, unlocked};
+use crate::{each, namespace, refloat, refloat_json};
+
+#[test]
+fn what_cant_be_read_is_set_aside_and_the_one_before_it_is_deployed() {
+    each(Major::BOTH, |major| {
+        let ns = namespace("aside", Driver::Secret);
+        Trouble::PayloadTruncated.make(&ns, major, "web").unwrap();
+        let before = Moment::settled(&ns);
+        let done = fixed(&ns, "repair", &[]);
+        assert_eq!(done["to"], "deployed", "{done}");
+        assert_eq!(statuses(&ns, major), ["deployed"]);
+        let undone = refloat(&ns, ["undo", "--yes"]);
+        assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+        assert_eq!(Moment::now(&ns).records, before.records);
+        fixed(&ns, "repair", &[]);
+        // One repair is all it takes.
+        assert_eq!(refloat(&ns, ["fix", "web", "--yes"]).code, Some(4));
+        helms_go_on(&ns);
+    });
+}
+
+#[test]
+fn an_uninstall_whose_hook_fails_ends_without_it_on_the_word() {
+    each(Major::BOTH, |major| {
+        let ns = namespace("hookless", Driver::Secret);
+        Trouble::UninstallHookFailed.make(&ns, major, "web").unwrap();
+        let before = Moment::settled(&ns);
+        let dry = refloat_json(&ns, ["fix", "web", "--with", "uninstall", "--dry-run", "-o", "json"]);
+        assert_eq!(Moment::now(&ns).versions, before.versions);
+        let option = &dry["option"];
+        assert_eq!(option["destructive"], true, "{option}");
+        let losses = option["losses"].to_string();
+        for lost in ["persistentvolumeclaim/web (1Gi", "pre-delete hook job/web-pre-delete was to do", "1 record"] {
+            assert!(losses.contains(lost), "{losses}");
+        }
+        let young = option["preconditions"].as_array().unwrap();
+        assert!(young.iter().any(|one| one["what"].as_str().unwrap().contains("30 minutes") && one["met"] == false));
+        let auto = refloat(&ns, ["fix", "web", "--auto", "--yes", "--helm-is-gone"]);
+        assert_eq!((auto.code, Moment::now(&ns).versions), (Some(4), before.versions.clone()), "{}", auto.stdout);
+
+        fixed(&ns, "uninstall", &[]);
+        let after = Moment::now(&ns);
+        assert_eq!((after.names(), after.records.len()), (BTreeSet::new(), 0));
+        unlocked(&ns);
+        let undone = refloat(&ns, ["undo", "--yes"]);
+        assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+        let back = Moment::settled(&ns);
+        assert_eq!((&back.objects, &back.records), (&before.objects, &before.records));
+        let fixes = refloat_json(&ns, ["history", "--fixes", "-o", "json"]);
+        let told = fixes.as_array().unwrap().iter().find(|fix| fix["way"] == "uninstall").unwrap();
+        assert_eq!((&told["release"], told["undoneAt"].is_string()), (&"web".into(), true));
+    });
+}
