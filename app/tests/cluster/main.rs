@@ -24,6 +24,7 @@ mod saved;
 mod seeing;
 mod sql;
 mod trouble;
+mod values;
 mod ways;
 mod ways_each;
 mod ways_faults;
