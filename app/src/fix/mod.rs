@@ -107,18 +107,13 @@ pub struct Judged<'a> {
     pub ruling: Ruling,
 }
 
-/// Judges an observation, by no policy but what annotations say.
-pub fn judge(seen: &Observation) -> Judged<'_> {
-    judge_by(seen, &Policy::default())
-}
-
 /// Judges an observation by what files and flags say, and annotations.
 pub fn judge_by<'a>(seen: &'a Observation, policy: &Policy) -> Judged<'a> {
     let case = Case::new(seen);
     let operation = operation(&case);
     let liveness = liveness(&case, &operation);
     let causes = causes(&Scene { case: &case, operation: &operation, liveness: &liveness });
-    let summary = refloat_core::diagnose::diagnose(seen).summary;
+    let summary = refloat_core::diagnose::diagnose_by(seen, policy).summary;
     let (ruling, liveness) = ruling(policy, &case, liveness);
     Judged { case, operation, liveness, causes, summary, ruling }
 }
