@@ -160,7 +160,7 @@ async fn every_field_of_a_saved_plan_is_documented() {
         for option in plan(&judged.situation()).options.iter().filter(|option| option.applicable) {
             let work = judged.work(option.id, false, false).unwrap();
             // What wasn't captured with the release can't be guarded.
-            let Ok(saved) = SavedPlan::new(&judged.situation(), option, &work) else { continue };
+            let Ok(saved) = SavedPlan::new(&judged.situation(), option, &work, false) else { continue };
             paths("", &serde_json::to_value(saved).unwrap(), &mut found);
         }
     }

@@ -43,7 +43,7 @@ pub struct FixArgs {
     #[arg(long, conflicts_with = "with")]
     auto: bool,
     /// Carry out this plan, which refloat plan -o FILE saved, if all that it rests on is as it was
-    #[arg(long, conflicts_with_all = ["with", "auto", "records_only"], value_name = "FILE")]
+    #[arg(long, conflicts_with_all = ["with", "auto"], value_name = "FILE")]
     plan: Option<PathBuf>,
     /// Don't ask for confirmation
     #[arg(short, long)]
@@ -59,7 +59,7 @@ pub struct FixArgs {
     pub(super) rollback_is_safe: bool,
     /// Change records only, and leave every object as it is
     #[arg(long)]
-    records_only: bool,
+    pub(super) records_only: bool,
     /// How long to wait for each hook, and for all objects together
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = crate::settings::duration)]
     timeout: Duration,
