@@ -6,11 +6,29 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use refloat_core::bundle::BUNDLE_KIND;
-use refloat_core::rescue::{Backup, BackupError, MAX_BACKUP};
+use refloat_core::rescue::{Backup, BackupError, GivenValues, MAX_BACKUP, values_file};
+use serde::Serialize;
 
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::private_file::{self, placed, shown};
+
+/// A revision's values, kept beside a backup.
+#[derive(Debug, Clone, Serialize)]
+pub struct ValuesFile {
+    /// The revision.
+    pub revision: u64,
+    /// The file, which `helm upgrade -f` takes.
+    pub file: PathBuf,
+}
+
+/// A fix's backup on this machine.
+pub struct Saved {
+    /// Its file.
+    pub file: PathBuf,
+    /// The values beside it.
+    pub values: Vec<ValuesFile>,
+}
 
 /// Where they are kept: `$XDG_STATE_HOME/refloat/backups`, else `~/.local/state/refloat/backups`.
 pub fn default_dir() -> Result<PathBuf, Failure> {
@@ -23,8 +41,8 @@ pub fn default_dir() -> Result<PathBuf, Failure> {
     Ok(state.join("refloat").join("backups"))
 }
 
-/// Writes a fix's backup to a file of its own and makes sure that it is on the disk; gives its path.
-pub fn save(dir: Option<&PathBuf>, backup: &Backup) -> Result<PathBuf, Failure> {
+/// Writes a fix's backup to a file of its own, the values beside it, and makes sure that all is on the disk.
+pub fn save(dir: Option<&PathBuf>, backup: &Backup, values: &[GivenValues]) -> Result<Saved, Failure> {
     let dir = dir.map_or_else(default_dir, |dir| Ok(dir.clone()))?;
     let name =
         format!("{}.{}.v{}.{}.json", backup.record.meta.id.namespace, backup.release, backup.revision, backup.id);
@@ -36,9 +54,29 @@ pub fn save(dir: Option<&PathBuf>, backup: &Backup) -> Result<PathBuf, Failure> 
     };
     let text = bytes(backup)?;
     DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|error| broken(&error))?;
+    let values = save_values(&path, values, false).map_err(|(_, error)| broken(&error))?;
     // The id is this fix's own: a file of that name is what a run of it left that was killed before it could note it.
     placed(&path, &text, true).map_err(|error| broken(&error))?;
-    Ok(path)
+    Ok(Saved { file: path, values })
+}
+
+/// Writes values beside the file that a backup has or is to have. Others that are there are replaced only if that was asked for; fails
+/// with the file that can't be written.
+pub fn save_values(
+    backup: &Path,
+    values: &[GivenValues],
+    force: bool,
+) -> Result<Vec<ValuesFile>, (PathBuf, std::io::Error)> {
+    let named = |given: &GivenValues| {
+        let name = backup.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let file = backup.with_file_name(values_file(&name, given.revision));
+        let there = std::fs::read(&file).is_ok_and(|there| there == given.yaml.as_bytes());
+        match placed(&file, given.yaml.as_bytes(), force || there) {
+            Ok(()) => Ok(ValuesFile { revision: given.revision, file }),
+            Err(error) => Err((file, error)),
+        }
+    };
+    values.iter().map(named).collect()
 }
 
 /// Reads a backup from a file, or from stdin.

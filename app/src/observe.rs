@@ -2,7 +2,7 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 use refloat_core::inventory::{History, ReleaseId};
-use refloat_core::observe::{Observation, Read, Revision, wanted};
+use refloat_core::observe::{Observation, Read, Revision, known, wanted};
 use refloat_core::record::RecordMeta;
 
 use crate::cluster::{ReadObjects, ReadRecords};
@@ -52,6 +52,19 @@ pub async fn observe_known(
         }
     }
     Err(Failure::new(Exit::Bug, "reading never came to an end"))
+}
+
+/// The same for a release of which no record is left: what its namespace says.
+pub async fn observe_namespace(
+    records: &dyn ReadRecords,
+    objects: &dyn ReadObjects,
+    id: ReleaseId,
+) -> Result<Observation, Failure> {
+    let read = Read::object(&known::namespaces(), "", &id.namespace);
+    let at = records.now().await?;
+    let mut seen = Observation::new(id, records.driver(), at, History::default());
+    seen.insert(&read, objects.answer(&read).await?);
+    Ok(seen)
 }
 
 async fn open_revisions(records: &dyn ReadRecords, seen: &mut Observation) -> Result<(), Failure> {

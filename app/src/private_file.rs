@@ -35,22 +35,31 @@ pub fn read(path: &Path, most: usize, what: &str) -> Result<Vec<u8>, Failure> {
 
 /// Writes one. Another file is replaced only if that was asked for.
 pub fn save(path: &Path, bytes: &[u8], force: bool, what: &str) -> Result<(), Failure> {
-    let shown = shown(path);
-    let broken = |error: &dyn Display| {
-        Failure::usage(format!("the {what} can't be written to {shown}"))
-            .because(error)
-            .hint("name another file with -o")
-    };
+    free(path, force, what)?;
+    placed(path, bytes, force).map_err(|error| unsaved(path, &error, what))
+}
+
+/// Whether one may be written there: nothing is, or it is a file that may be replaced.
+pub fn free(path: &Path, force: bool, what: &str) -> Result<(), Failure> {
     match std::fs::metadata(path) {
-        Ok(there) if !there.is_file() => return Err(broken(&"it is no file")),
-        Ok(_) if !force => return Err(exists(&shown)),
-        _ => {}
+        Ok(there) if !there.is_file() => Err(broken(path, &"it is no file", what)),
+        Ok(_) if !force => Err(exists(&shown(path))),
+        _ => Ok(()),
     }
-    match placed(path, bytes, force) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(exists(&shown)),
-        Err(error) => Err(broken(&error)),
+}
+
+/// Why one couldn't be written.
+pub fn unsaved(path: &Path, error: &std::io::Error, what: &str) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists => exists(&shown(path)),
+        _ => broken(path, error, what),
     }
+}
+
+fn broken(path: &Path, error: &dyn Display, what: &str) -> Failure {
+    Failure::usage(format!("the {what} can't be written to {}", shown(path)))
+        .because(error)
+        .hint("name another file with -o")
 }
 
 /// Writes to a file of another name beside it, which takes its place once it is whole and on the disk.

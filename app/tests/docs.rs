@@ -11,7 +11,7 @@ use refloat::fix::judge_by;
 use refloat::observe::observe;
 use refloat::source::Source;
 use refloat_core::bundle::Bundle;
-use refloat_core::diagnose::{Attempt, Mark, Orphan, Owner, Run, diagnose};
+use refloat_core::diagnose::{Attempt, Mark, Orphan, Owner, Run, diagnose_by};
 use refloat_core::observe::Observation;
 use refloat_core::plan::{SavedPlan, Way, plan};
 use refloat_core::policy::{AUTO, OWNERS, PROTECTED, ROLLBACK, STALE_AFTER, parse_policy};
@@ -117,8 +117,9 @@ async fn seen() -> Vec<Observation> {
 #[tokio::test]
 async fn every_field_of_a_diagnosis_is_documented() {
     let mut found = BTreeSet::new();
+    let policy = parse_policy("rollback: ask", "refloat.yaml").unwrap();
     for seen in seen().await {
-        let mut diagnosis = diagnose(&seen);
+        let mut diagnosis = diagnose_by(&seen, &policy);
         // What none of the releases has.
         let text = String::new;
         let (kind, namespace, name, words, suspend) = (text(), text(), text(), text(), text());
@@ -159,7 +160,7 @@ async fn every_field_of_a_saved_plan_is_documented() {
         for option in plan(&judged.situation()).options.iter().filter(|option| option.applicable) {
             let work = judged.work(option.id, false, false).unwrap();
             // What wasn't captured with the release can't be guarded.
-            let Ok(saved) = SavedPlan::new(&judged.situation(), option, &work) else { continue };
+            let Ok(saved) = SavedPlan::new(&judged.situation(), option, &work, false) else { continue };
             paths("", &serde_json::to_value(saved).unwrap(), &mut found);
         }
     }

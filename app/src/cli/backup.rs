@@ -8,12 +8,12 @@ use refloat_core::report::one_line;
 use refloat_core::rescue::Backup;
 
 use super::open;
-use crate::backup_file::{bytes, read};
+use crate::backup_file::{bytes, read, save_values};
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::keep::take;
 use crate::output::{GOOD, LITERAL, Ui, hanging, paint};
-use crate::private_file::{STREAM, save};
+use crate::private_file::{STREAM, free, save, unsaved};
 use crate::settings::{Connection, whoami};
 
 /// Flags of `backup`.
@@ -25,14 +25,15 @@ Examples:
   refloat backup cart -n shop -o - | age -r KEY -o cart.backup.age
 
 Saved are all records byte for byte, and the objects of the newest and of the deployed revision.
-The file holds the release's secrets: only you may read it (mode 0600).")]
+Beside it lie the values of the newest and of the deployed revision, as YAML for helm upgrade -f.
+The files hold the release's secrets: only you may read them (mode 0600).")]
 pub struct BackupArgs {
     /// Name of the release
     release: String,
     /// File to save to; - for stdout
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Replace the file if it is there
+    /// Replace the files if they are there
     #[arg(long)]
     force: bool,
 }
@@ -55,6 +56,10 @@ pub async fn run(args: &BackupArgs, connection: &Connection, ui: &mut Ui) -> Res
         ui.say(format!("Saved {told}. It holds the release's secrets: keep it like them."))?;
         return Ok(Exit::Ok);
     }
+    free(&args.output, args.force, "backup")?;
+    // The backup comes last: a run that is killed before is simply run again.
+    let values = save_values(&args.output, &taken.values, args.force)
+        .map_err(|(path, error)| unsaved(&path, &error, "file of values"))?;
     save(&args.output, &file, args.force, "backup")?;
     if read(&args.output)? != backup {
         return Err(Failure::new(Exit::Unverified, "the backup was written, but reads differently now")
@@ -62,7 +67,11 @@ pub async fn run(args: &BackupArgs, connection: &Connection, ui: &mut Ui) -> Res
     }
     let shown = one_line(&args.output.display().to_string());
     ui.line(hanging(&format!("{} {told}, to {shown}, read back.", paint(GOOD, "Saved")), 2, ui.width))?;
-    ui.line("  mind     it holds the release's secrets; only you may read it (mode 0600)")?;
+    for values in &values {
+        let (revision, path) = (values.revision, one_line(&values.file.display().to_string()));
+        ui.line(format!("  values   {path}, as given for revision {revision}, for helm upgrade -f"))?;
+    }
+    ui.line("  mind     these files hold the release's secrets; only you may read them (mode 0600)")?;
     let next = format!("refloat restore {} {shown} -n {} --dry-run", backup.release, backup.record.meta.id.namespace);
     ui.line(format!("  next     {}", paint(LITERAL, next)))?;
     Ok(Exit::Ok)

@@ -187,7 +187,7 @@ impl<'a> Story<'a> {
         let ui = &mut *self.ui;
         let exit = match cli.command {
             None => scan::scan(&source, namespace, &cli.scan, ui).await?,
-            Some(Command::Diagnose(args)) => diagnose::diagnose(&source, &args, ui).await?,
+            Some(Command::Diagnose(args)) => diagnose::diagnose(&source, &args, &Policy::default(), ui).await?,
             Some(Command::Plan(args)) => plan::plan(&source, &args, &Policy::default(), ui).await?,
             Some(Command::Fix(mut args)) => {
                 args.backup_dir = Some(self.backups.clone());

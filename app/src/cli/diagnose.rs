@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use refloat_core::diagnose::{Diagnosis, LivenessVerdict, depth, diagnose as conclude};
+use refloat_core::diagnose::{Diagnosis, LivenessVerdict, depth, diagnose_by as conclude};
+use refloat_core::policy::Policy;
 
 use super::diagnose_page::Page;
+use super::policy::PolicyArgs;
 use super::{diagnose_files, open};
 use crate::attempt::attempts;
 use crate::error::Failure;
@@ -38,23 +40,32 @@ pub struct DiagnoseArgs {
     /// Output format: table, wide, json, yaml or name
     #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     pub(super) output: Format,
+    #[command(flatten)]
+    pub(super) policy: PolicyArgs,
 }
 
 /// Runs the command.
 pub async fn run(args: &DiagnoseArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
+    let policy = args.policy.policy()?;
     if let Some(from) = &args.from {
-        return diagnose_files::run(from, args, connection.namespace.as_deref(), ui).await;
+        return diagnose_files::run(from, args, &policy, connection.namespace.as_deref(), ui).await;
     }
     let source = open(connection).await?;
-    diagnose(&source, args, ui).await
+    diagnose(&source, args, &policy, ui).await
 }
 
 /// Diagnoses a source's release.
-pub(super) async fn diagnose(source: &Source, args: &DiagnoseArgs, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(super) async fn diagnose(
+    source: &Source,
+    args: &DiagnoseArgs,
+    policy: &Policy,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
     let name = args.release.as_deref().unwrap_or_default();
     let observed = ui.during("reading the release and its objects", observe(source, name)).await?;
     ui.notes(&observed.notes)?;
-    let mut found = conclude(&observed.seen);
+    let mut found = conclude(&observed.seen, policy);
+    ui.notes(&found.policy.notes)?;
     if args.dry_apply {
         found.attempts = Some(ui.during("asking the server", attempts(source, &observed.seen)).await?);
     }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use refloat_core::diagnose::{Diagnosis, diagnose as conclude};
+use refloat_core::diagnose::{Diagnosis, diagnose_by as conclude};
 use refloat_core::paste::{Missing, NOT_GIVEN, Unread, missing};
+use refloat_core::policy::Policy;
 use refloat_core::report::one_line;
 use serde::Serialize;
 
@@ -14,11 +15,17 @@ use crate::output::{Format, LITERAL, STRONG, Ui, hanging, paint};
 use crate::pasted::Pasted;
 
 /// Diagnoses from files, and says what they lack.
-pub async fn run(from: &Path, args: &DiagnoseArgs, namespace: Option<&str>, ui: &mut Ui) -> Result<Exit, Failure> {
+pub async fn run(
+    from: &Path,
+    args: &DiagnoseArgs,
+    policy: &Policy,
+    namespace: Option<&str>,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
     let pasted = Pasted::open(from, args.release.as_deref(), namespace)?;
     ui.notes(&pasted.notes)?;
     let seen = pasted.observe().await?;
-    let mut found = conclude(&seen);
+    let mut found = conclude(&seen, policy);
     let missing = missing(&pasted.paste, &seen);
     if args.output.is_data() {
         ui.data(args.output, &FromFiles { found: &found, missing: &missing, unread: &pasted.paste.unread })?;

@@ -13,6 +13,7 @@ use super::fix_checks::{allowed, safe_to_go_back};
 use super::open;
 use super::policy::PolicyArgs;
 use super::saved::{aimed, holds, same};
+use crate::backup_file::ValuesFile;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::fix::{Doubt, FixOptions, Fixed, Judged, Looked, Task, carry_out, held, judge_by, look};
@@ -42,7 +43,7 @@ pub struct FixArgs {
     #[arg(long, conflicts_with = "with")]
     auto: bool,
     /// Carry out this plan, which refloat plan -o FILE saved, if all that it rests on is as it was
-    #[arg(long, conflicts_with_all = ["with", "auto", "records_only"], value_name = "FILE")]
+    #[arg(long, conflicts_with_all = ["with", "auto"], value_name = "FILE")]
     plan: Option<PathBuf>,
     /// Don't ask for confirmation
     #[arg(short, long)]
@@ -58,7 +59,7 @@ pub struct FixArgs {
     pub(super) rollback_is_safe: bool,
     /// Change records only, and leave every object as it is
     #[arg(long)]
-    records_only: bool,
+    pub(super) records_only: bool,
     /// How long to wait for each hook, and for all objects together
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = crate::settings::duration)]
     timeout: Duration,
@@ -134,6 +135,8 @@ struct Outcome<'a> {
     policy: PolicyView,
     dry_run: bool,
     backup: Option<String>,
+    /// What was given to Helm for the newest and for the deployed revision, as files beside the backup.
+    values: &'a [ValuesFile],
     next: String,
     undo: Option<String>,
 }
@@ -344,6 +347,7 @@ fn report(
         _ => format!("refloat diagnose {} -n {}", id.name, id.namespace),
     };
     let undo = done.map(|done| format!("refloat undo {} -n {}", done.fix, id.namespace));
+    let saved = done.and_then(|done| done.saved.as_ref());
     if args.output.is_data() {
         let from = judged.case.status().as_str();
         let outcome = Outcome {
@@ -361,7 +365,8 @@ fn report(
             option,
             policy: PolicyView::new(&judged.ruling),
             dry_run: done.is_none(),
-            backup: done.and_then(|done| done.file.as_ref()).map(|file| file.display().to_string()),
+            backup: saved.map(|saved| saved.file.display().to_string()),
+            values: saved.map_or(&[], |saved| &saved.values),
             next,
             undo,
         };
@@ -379,10 +384,14 @@ fn report(
         None => "nothing of it is left".to_owned(),
     };
     ui.line(hanging(&format!("{} {id}: {now}.", paint(GOOD, past(option.id))), 2, ui.width))?;
-    if let Some(file) = &done.file {
-        ui.line(format!("  backup   {}", shortened(&file.display().to_string(), 300)))?;
+    if let Some(saved) = saved {
+        ui.line(format!("  backup   {}", shortened(&saved.file.display().to_string(), 300)))?;
     }
     ui.line(format!("           and in the cluster: secret/refloat-backup-{}", done.fix))?;
+    for values in saved.iter().flat_map(|saved| &saved.values) {
+        let (revision, file) = (values.revision, shortened(&values.file.display().to_string(), 300));
+        ui.line(format!("  values   {file}, as given for revision {revision}, for helm upgrade -f"))?;
+    }
     ui.line(format!("  next     {}", paint(LITERAL, next)))?;
     if let Some(undo) = undo {
         ui.line(format!("  undo     {}", paint(LITERAL, undo)))?;

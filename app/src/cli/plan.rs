@@ -1,7 +1,7 @@
 //! `refloat plan`: the ways out, the recommended first.
 
 use clap::Args;
-use refloat_core::plan::{EffectKind, Plan, Way, WayOut, plan as rank};
+use refloat_core::plan::{EffectKind, Plan, Way, WayOut, option, plan as rank};
 use refloat_core::policy::Policy;
 use refloat_core::record::Status;
 use refloat_core::report::one_line;
@@ -31,6 +31,9 @@ pub struct PlanArgs {
     /// Only this way out
     #[arg(long, value_enum, hide_possible_values = true, value_name = "OPTION")]
     with: Option<WayName>,
+    /// Only what changes records, and leaves every object as it is
+    #[arg(long)]
+    records_only: bool,
     /// Output format: table, wide, json, yaml or name; or a file, which has a dot or a slash, to save the recommended way to, or that of
     /// --with
     #[arg(short, long, default_value = "table", value_parser = target, value_name = "FORMAT|FILE")]
@@ -56,11 +59,23 @@ pub(super) async fn plan(source: &Source, args: &PlanArgs, policy: &Policy, ui: 
     let judged = judge_by(&looked.seen, policy);
     let mut plan = rank(&judged.situation());
     ui.notes(&plan.policy.notes)?;
+    if args.records_only {
+        for one in plan.options.iter_mut().filter(|one| one.id != Way::Escalate) {
+            *one = option(&judged.situation(), one.id, true, false);
+        }
+        plan.options.sort_by_key(|option| !option.applicable);
+    }
     let with = args.with.map(Way::from);
     let format = match &args.output {
         Target::Shown(format) => *format,
         Target::Saved(path) => {
-            return save(source, &judged, &plan, &Saving { path, with, force: args.force }, ui);
+            return save(
+                source,
+                &judged,
+                &plan,
+                &Saving { path, with, records_only: args.records_only, force: args.force },
+                ui,
+            );
         }
     };
     plan.options.retain(|option| with.is_none_or(|way| option.id == way));

@@ -8,7 +8,7 @@ use refloat_core::policy::{Policy, flagged};
 use crate::error::Failure;
 use crate::policy_file;
 
-/// What `plan` and `fix` take.
+/// What `diagnose`, `plan`, `fix` and `restore` take.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Policy")]
 pub struct PolicyArgs {

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 use refloat_core::inventory::{History, ReleaseId};
+use refloat_core::observe::Observation;
+use refloat_core::plan::PolicyView;
+use refloat_core::policy::{Policy, overwrites};
 use refloat_core::record::RecordMeta;
 use refloat_core::report::{one_line, shortened};
 use refloat_core::rescue::{Fate, How, ObjectFate, RecordFate, Restore};
@@ -12,11 +15,12 @@ use serde::Serialize;
 
 use super::fix_checks::allowed;
 use super::open;
+use super::policy::PolicyArgs;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::fix::{Held, Task, held, judge};
+use crate::fix::{Held, Judged, Task, held, judge_by};
 use crate::keep::{Found, Restoration, Restored, find, go_on, plan, put_all_back};
-use crate::observe::observe_known;
+use crate::observe::{observe_known, observe_namespace};
 use crate::output::{Format, GOOD, LITERAL, STRONG, Ui, hanging, paint, wrapped};
 use crate::rescue::{Rescuer, errand};
 use crate::settings::{Connection, whoami};
@@ -61,6 +65,8 @@ pub struct RestoreArgs {
     /// Output format of what was done: table, wide, json, yaml or name
     #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
     output: Format,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// What was done, or would be, for programs.
@@ -83,12 +89,19 @@ struct Outcome<'a> {
 
 /// Runs the command.
 pub async fn run(args: &RestoreArgs, connection: &Connection, ui: &mut Ui) -> Result<Exit, Failure> {
+    let policy = args.policy.policy()?;
     let source = open(connection).await?;
-    restore(&source, args, &Rescuer { name: whoami(), tempo: 1 }, ui).await
+    restore(&source, args, &policy, &Rescuer { name: whoami(), tempo: 1 }, ui).await
 }
 
 /// Compares, shows, asks, and does it.
-async fn restore(source: &Source, args: &RestoreArgs, rescuer: &Rescuer, ui: &mut Ui) -> Result<Exit, Failure> {
+async fn restore(
+    source: &Source,
+    args: &RestoreArgs,
+    policy: &Policy,
+    rescuer: &Rescuer,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
     let restoration = prepared(source, args, rescuer, ui).await?;
     ui.notes(&restoration.gathered.notes)?;
     if let Some(plan) = &restoration.plan {
@@ -97,11 +110,15 @@ async fn restore(source: &Source, args: &RestoreArgs, rescuer: &Rescuer, ui: &mu
             return nothing(&restoration, plan, args, ui);
         }
     }
+    let seen = seen(source, &restoration).await?;
+    let judged = judge_by(&seen, policy);
+    ui.notes(&PolicyView::new(&judged.ruling).notes)?;
+    permitted(&judged, &restoration)?;
     if args.dry_run {
         ui.say("Dry run: nothing was written.")?;
         return report(&Done::of(&restoration), None, args, ui);
     }
-    quiet(source, &restoration, args, ui).await?;
+    quiet(&judged, &restoration, args, ui)?;
     let question = format!("Put back what was lost of {}?", restoration.id);
     if !args.yes && !ui.confirm(&question)? {
         let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
@@ -196,7 +213,7 @@ async fn interrupted(source: &Source, args: &RestoreArgs, ui: &mut Ui) -> Result
 }
 
 /// Refuses where Helm is, or may be, at work on what is left of the release.
-async fn quiet(source: &Source, restoration: &Restoration, args: &RestoreArgs, ui: &mut Ui) -> Result<(), Failure> {
+fn quiet(judged: &Judged<'_>, restoration: &Restoration, args: &RestoreArgs, ui: &mut Ui) -> Result<(), Failure> {
     let newest = restoration.history.newest().map(|newest| &newest.id);
     let begun = restoration.backup.as_ref().filter(|_| restoration.plan.is_none());
     let begun = begun.and_then(|backup| backup.restoring.as_ref());
@@ -205,9 +222,25 @@ async fn quiet(source: &Source, restoration: &Restoration, args: &RestoreArgs, u
     if newest.is_none() || ours {
         return Ok(());
     }
+    allowed(judged, args.helm_is_gone, args.yes, ui)
+}
+
+/// What is left of the release, and what its namespace says.
+async fn seen(source: &Source, restoration: &Restoration) -> Result<Observation, Failure> {
     let (records, id) = (restoration.gathered.records.as_ref(), restoration.id.clone());
-    let seen = observe_known(records, source.objects(), id, restoration.history.clone()).await?;
-    allowed(&judge(&seen), args.helm_is_gone, args.yes, ui)
+    if restoration.history.newest().is_none() {
+        return observe_namespace(records, source.objects(), id).await;
+    }
+    observe_known(records, source.objects(), id, restoration.history.clone()).await
+}
+
+/// Refuses what policy forbids.
+fn permitted(judged: &Judged<'_>, restoration: &Restoration) -> Result<(), Failure> {
+    let forbidden = restoration.backup.as_ref().and_then(|backup| overwrites(&judged.ruling.policy, backup));
+    forbidden.map_or(Ok(()), |why| {
+        Err(Failure::new(Exit::Refused, format!("{}; nothing was written", one_line(&why)))
+            .hint("without --overwrite only what is gone is put back; --records-only leaves objects alone"))
+    })
 }
 
 fn show(plan: &Restore, args: &RestoreArgs, ui: &mut Ui) -> Result<(), Failure> {

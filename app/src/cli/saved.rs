@@ -41,6 +41,8 @@ pub(super) struct Saving<'a> {
     pub path: &'a Path,
     /// The way, if one is named.
     pub with: Option<Way>,
+    /// Whether only records are to be changed.
+    pub records_only: bool,
     /// Whether another file may be replaced.
     pub force: bool,
 }
@@ -59,8 +61,9 @@ pub(super) fn save(
     }
     let option = chosen(judged, plan, saving.with)?;
     let situation = judged.situation();
-    let work = judged.work(option.id, false, false).map_err(|refusal| Failure::new(Exit::Refused, refusal))?;
-    let saved = SavedPlan::new(&situation, option, &work).map_err(|error| {
+    let work =
+        judged.work(option.id, saving.records_only, false).map_err(|refusal| Failure::new(Exit::Refused, refusal))?;
+    let saved = SavedPlan::new(&situation, option, &work, saving.records_only).map_err(|error| {
         Failure::new(Exit::Access, "the plan can't be saved")
             .because(error)
             .hint("docs/rbac.md tells which rights a plan needs")
@@ -117,6 +120,11 @@ pub(super) fn aimed(
     if let Some(driver) = driver.filter(|driver| *driver != saved.driver) {
         return Err(other("the driver", saved.driver.as_str(), driver.as_str()));
     }
+    if args.records_only && !saved.records_only {
+        return Err(Failure::usage("the plan isn't one of records only")
+            .hint("refloat plan RELEASE --records-only -o FILE saves one that leaves objects as they are"));
+    }
+    args.records_only = saved.records_only;
     args.release = Some(saved.release.clone());
     connection.namespace = Some(saved.namespace.clone());
     connection.driver = Some(saved.driver.as_str().to_owned());

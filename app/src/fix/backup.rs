@@ -1,16 +1,14 @@
 //! The backup before the first write: the records and every object that the work may change or delete.
 
-use std::path::PathBuf;
-
 use refloat_core::manifest::with_versions;
 use refloat_core::observe::Observation;
 use refloat_core::plan::{RecordStep, Work};
 use refloat_core::record::StoredRecord;
-use refloat_core::rescue::{BACKUP_KIND, BACKUP_VERSION, Backup, ObjectBackup};
+use refloat_core::rescue::{BACKUP_KIND, BACKUP_VERSION, Backup, ObjectBackup, given_values};
 
 use super::Fixer;
 use super::objects::stopped;
-use crate::backup_file;
+use crate::backup_file::{self, Saved};
 use crate::cluster::ClusterError;
 use crate::error::Failure;
 use crate::source::Source;
@@ -25,14 +23,14 @@ impl Fixer<'_> {
         }
     }
 
-    /// Stores it in a file and in the cluster; gives the file, or nothing if an earlier run of this fix did.
+    /// Stores it in a file and in the cluster; gives the files, or nothing if an earlier run of this fix did.
     pub(super) async fn back_up(
         &mut self,
         source: &Source,
         seen: &Observation,
         work: &Work,
         primary: StoredRecord,
-    ) -> Result<Option<PathBuf>, Failure> {
+    ) -> Result<Option<Saved>, Failure> {
         if self.lock.journal.backed_up {
             return Ok(None);
         }
@@ -71,7 +69,9 @@ impl Fixer<'_> {
             copies,
             restoring: None,
         };
-        let file = backup_file::save(self.options.backup_dir.as_ref(), &backup)?;
+        // A record whose values can't be read is in the backup all the same.
+        let (values, _unreadable) = given_values(seen);
+        let saved = backup_file::save(self.options.backup_dir.as_ref(), &backup, &values)?;
         match source.backups.store(&self.id.namespace, &backup).await {
             // An earlier run stored it and was killed before it could note that.
             Ok(()) | Err(ClusterError::Conflict(_)) => {}
@@ -79,7 +79,7 @@ impl Fixer<'_> {
         }
         self.lock.journal.backed_up = true;
         self.note("the backup is stored").await?;
-        Ok(Some(file))
+        Ok(Some(saved))
     }
 }
 

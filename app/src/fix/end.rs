@@ -1,12 +1,11 @@
 //! The end of a fix: one more look, a check and the lock given back; or what a failure leaves behind.
 
-use std::path::PathBuf;
-
 use refloat_core::observe::Observation;
 use refloat_core::plan::Way;
 use refloat_core::record::{RecordMeta, Status};
 
 use super::{Deed, Fixed, Fixer, list, objects, post};
+use crate::backup_file::Saved;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::observe::observe_known;
@@ -35,7 +34,7 @@ impl Fixer<'_> {
     }
 
     /// One more look for a Helm that woke up, a check of what came out, and the lock is given back: nothing is left to go on with.
-    pub(super) async fn finish(self, source: &Source, way: Way, file: Option<PathBuf>) -> Result<Fixed, Failure> {
+    pub(super) async fn finish(self, source: &Source, way: Way, saved: Option<Saved>) -> Result<Fixed, Failure> {
         let (at, (after, checked)) = match (self.now().await, self.look_again(source, way).await) {
             (Ok(at), Ok(looked)) => (at, looked),
             (Err(failure), _) | (_, Err(failure)) => return Err(self.stop(failure, true).await),
@@ -60,7 +59,7 @@ impl Fixer<'_> {
         );
         let message = format!("refloat {way} for {by}: {now}; refloat undo {fix} -n {} takes it back", id.namespace);
         let untold = post(objects, Deed { id: &id, fix: &fix, reason: "Fixed", message, at }).await;
-        Ok(Fixed { fix, way, file, after, untold })
+        Ok(Fixed { fix, way, saved, after, untold })
     }
 
     /// How the release stands now, if it is still there, and whether that is what the way was to make of it.

@@ -25,6 +25,7 @@ use refloat_core::policy::{Policy, Ruling, ruling};
 use refloat_core::record::{RecordMeta, StoredRecord};
 use refloat_core::rescue::fix_id;
 
+use crate::backup_file::Saved;
 use crate::cluster::{ReadRecords, RecordQuery, WriteObjects, WriteRecords};
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -75,8 +76,8 @@ pub struct Fixed {
     pub fix: String,
     /// The way it took.
     pub way: Way,
-    /// The backup's file; `None` if an earlier run of this fix wrote it.
-    pub file: Option<PathBuf>,
+    /// The backup's files; `None` if an earlier run of this fix wrote them.
+    pub saved: Option<Saved>,
     /// How the release stands now; `None` if it is gone.
     pub after: Option<Observation>,
     /// Why the namespace's events don't tell of it, if so.
@@ -106,18 +107,13 @@ pub struct Judged<'a> {
     pub ruling: Ruling,
 }
 
-/// Judges an observation, by no policy but what annotations say.
-pub fn judge(seen: &Observation) -> Judged<'_> {
-    judge_by(seen, &Policy::default())
-}
-
 /// Judges an observation by what files and flags say, and annotations.
 pub fn judge_by<'a>(seen: &'a Observation, policy: &Policy) -> Judged<'a> {
     let case = Case::new(seen);
     let operation = operation(&case);
     let liveness = liveness(&case, &operation);
     let causes = causes(&Scene { case: &case, operation: &operation, liveness: &liveness });
-    let summary = refloat_core::diagnose::diagnose(seen).summary;
+    let summary = refloat_core::diagnose::diagnose_by(seen, policy).summary;
     let (ruling, liveness) = ruling(policy, &case, liveness);
     Judged { case, operation, liveness, causes, summary, ruling }
 }
@@ -198,7 +194,7 @@ pub async fn carry_out(
     let (id, tempo) = (seen.id.clone(), rescuer.tempo);
     let mut fixer = Fixer { records: &records, objects: &traced, id, options, tempo, lock, known, tell };
     match fixer.all(source, seen, &work, primary).await {
-        Ok(file) => fixer.finish(source, way, file).await,
+        Ok(saved) => fixer.finish(source, way, saved).await,
         Err(failure) => {
             let wrote = wrote.load(Ordering::Relaxed);
             if !wrote && !fixer.lock.inherited {
@@ -251,17 +247,17 @@ impl Fixer<'_> {
         self.lock.note(&self.id, now).await
     }
 
-    /// Backs up and does everything; gives the backup's file.
+    /// Backs up and does everything; gives the backup's files.
     async fn all(
         &mut self,
         source: &Source,
         seen: &Observation,
         work: &Work,
         primary: StoredRecord,
-    ) -> Result<Option<PathBuf>, Failure> {
-        let file = self.back_up(source, seen, work, primary).await?;
+    ) -> Result<Option<Saved>, Failure> {
+        let saved = self.back_up(source, seen, work, primary).await?;
         self.run(work).await?;
-        Ok(file)
+        Ok(saved)
     }
 
     async fn run(&mut self, work: &Work) -> Result<(), Failure> {

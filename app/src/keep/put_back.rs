@@ -193,7 +193,7 @@ impl Putter<'_> {
             if listed(self.records, self.id).await? != *planned {
                 return Err(changed(&format!("the records of {}", self.id)));
             }
-            file = Some(backup_file::save(backup_dir, self.backup)?);
+            file = Some(backup_file::save(backup_dir, self.backup, &[])?.file);
             source.backups.store(&self.id.namespace, self.backup).await.map_err(|error| {
                 let failure = Failure::new(error.exit(), "the copy of the backup in the cluster can't be stored");
                 error.hint().into_iter().fold(failure.because(&error), Failure::hint)

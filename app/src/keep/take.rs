@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use refloat_core::inventory::History;
 use refloat_core::observe::{Answer, Observation, Revision};
-use refloat_core::rescue::{BACKUP, BACKUP_KIND, BACKUP_VERSION, Backup, ObjectBackup, fix_id, still_quiet};
+use refloat_core::rescue::{
+    BACKUP, BACKUP_KIND, BACKUP_VERSION, Backup, GivenValues, ObjectBackup, fix_id, given_values, still_quiet,
+};
 
 use super::whole;
 use crate::error::Failure;
@@ -17,6 +19,8 @@ use crate::source::Source;
 pub struct Taken {
     /// The backup.
     pub backup: Backup,
+    /// The values of its newest and its deployed revisions.
+    pub values: Vec<GivenValues>,
     /// What was left out, or chosen by itself.
     pub notes: Vec<String>,
 }
@@ -32,6 +36,12 @@ pub async fn take(source: &Source, name: &str, by: &str) -> Result<Taken, Failur
     let newest = all.pop().ok_or_else(|| Failure::new(Exit::Changed, "no record is left"))?;
     let mut notes = gathered.notes;
     let objects = objects(&seen, &mut notes);
+    let (values, unreadable) = given_values(&seen);
+    notes.extend(
+        unreadable
+            .into_iter()
+            .map(|revision| format!("the values of revision {revision} can't be read, so no file holds them")),
+    );
     let backup = Backup {
         api_version: BACKUP_VERSION.to_owned(),
         kind: BACKUP_KIND.to_owned(),
@@ -50,7 +60,7 @@ pub async fn take(source: &Source, name: &str, by: &str) -> Result<Taken, Failur
         copies: Vec::new(),
         restoring: None,
     };
-    Ok(Taken { backup, notes })
+    Ok(Taken { backup, values, notes })
 }
 
 fn status(seen: &Observation, history: &History) -> String {

@@ -2,6 +2,7 @@
 //! its own and they run side by side.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests")]
 
+mod asking;
 mod bundle;
 mod canary;
 mod damage;
@@ -24,6 +25,7 @@ mod saved;
 mod seeing;
 mod sql;
 mod trouble;
+mod values;
 mod ways;
 mod ways_each;
 mod ways_faults;
@@ -90,7 +92,16 @@ pub fn refloat_with<I: IntoIterator<Item: AsRef<OsStr>>>(
 ) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_refloat"));
     command.args(args);
-    ns.set_env(&mut command).unwrap();
+    environment(ns, &mut command);
+    change(&mut command);
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// The environment of this namespace's user.
+pub fn environment(ns: &Namespace<'_>, command: &mut Command) {
+    ns.set_env(command).unwrap();
     command
         .env("XDG_STATE_HOME", ns.bed.address.dir.join("refloat").join(&ns.name))
         .env("XDG_CONFIG_HOME", ns.bed.address.dir.join("config").join(&ns.name))
@@ -98,10 +109,6 @@ pub fn refloat_with<I: IntoIterator<Item: AsRef<OsStr>>>(
         .env("USER", "ada")
         .env("HOSTNAME", "laptop")
         .env("TZ", "UTC");
-    change(&mut command);
-    let output = command.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 /// The same, its answer as JSON.

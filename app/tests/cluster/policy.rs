@@ -122,6 +122,15 @@ fn after_a_long_enough_silence_helm_counts_as_gone() {
         let note = plan["policy"]["notes"][0].as_str().unwrap();
         assert!(note.starts_with(&format!("by policy ({file} says stale-after: 1s) Helm counts as gone")), "{note}");
         assert_eq!(way(&plan, "resume")["preconditions"][0]["what"], "no Helm is at work on this release (by policy)");
+        // A diagnosis says the same, by the same flag, and nothing of it without.
+        let diagnosis = |more: &[&str]| refloat_json(&ns, ["diagnose", "web", "-o", "json"].iter().chain(more));
+        assert_eq!(diagnosis(&[])["liveness"]["verdict"], "possible");
+        let found = diagnosis(&["--policy", &file]);
+        assert_eq!((&found["liveness"]["verdict"], &found["liveness"]["until"]), (&"stale".into(), &Value::Null));
+        assert_eq!(found["policy"]["rules"], plan["policy"]["rules"]);
+        assert!(found["liveness"]["reasons"][0].as_str().unwrap().starts_with("by policy ("), "{found}");
+        assert_eq!(found["nextStep"]["command"], format!("refloat plan web -n {}", ns.name));
+        assert_eq!(diagnosis(&["--stale-after", "1s"])["liveness"]["verdict"], "stale");
         let done = refloat(&ns, auto.iter().chain(&["--policy", &file]));
         assert_eq!(done.code, Some(0), "{}", done.stderr);
         assert!(done.stderr.contains("note: by policy ("), "{}", done.stderr);
@@ -206,4 +215,48 @@ fn half_a_policy_is_none() {
     });
     assert_eq!(fix.code, Some(2), "{}", fix.stderr);
     unlocked(&ns);
+}
+
+#[test]
+fn a_restore_goes_by_policy_too() {
+    each(Major::BOTH, |major| {
+        let ns = namespace("restore-policy", Driver::Secret);
+        helm(&ns, major, "install", "version=1");
+        let (folder, file) = policy(&ns, "protected:\n  kinds: [ConfigMap]\n");
+        let saved = folder.join("web.json").display().to_string();
+        assert_eq!(refloat(&ns, ["backup", "web", "-o", &saved]).code, Some(0));
+        ns.patch("configmaps/web-a", &json!({"data": {"version": "9"}})).unwrap();
+        ns.delete("configmaps/web-b").unwrap();
+        let before = Moment::settled(&ns);
+        let over = ["restore", "web", &saved, "--overwrite", "--yes"];
+        let why =
+            |by: &str, what: &str| format!("configmap/web-a would be overwritten, and policy ({by}) protects {what}");
+        refused(&refloat(&ns, over.iter().chain(&["--policy", &file])), &why(&file, "kind ConfigMap"));
+        refused(&refloat(&ns, over.iter().chain(&["--policy", &file, "--dry-run"])), &why(&file, "kind ConfigMap"));
+        refused(&refloat(&ns, over.iter().chain(&["--protect", "configmaps"])), &why("--protect", "kind configmaps"));
+        annotate(&ns, "protected", Some("ConfigMap"));
+        let by = format!("annotation refloat.dev/protected on namespace/{}", ns.name);
+        refused(&refloat(&ns, over), &why(&by, "kind ConfigMap"));
+        let after = Moment::now(&ns);
+        assert_eq!((&after.objects, &after.records), (&before.objects, &before.records));
+        unlocked(&ns);
+        // What is gone comes back, as that changes nothing that is there.
+        let back = refloat(&ns, ["restore", "web", &saved, "--yes", "--policy", &file]);
+        assert_eq!(back.code, Some(0), "{}", back.stderr);
+        assert_eq!(Moment::now(&ns).objects.len(), before.objects.len() + 1);
+        annotate(&ns, "protected", None);
+        let back = refloat(&ns, over);
+        assert_eq!(back.code, Some(0), "{}", back.stderr);
+
+        // Helm may be at work on what is left: by policy its silence is long enough.
+        killed(&ns, major, "upgrade", "version=2", "PATCH~/deployments/web:kill-before");
+        ns.delete("configmaps/web-a").unwrap();
+        let more = ["restore", "web", &saved, "--yes"];
+        refused(&refloat(&ns, more), "whether Helm is still at work isn't known");
+        std::thread::sleep(Duration::from_secs(2));
+        let done = refloat(&ns, more.iter().chain(&["--stale-after", "1s"]));
+        assert!(done.stderr.contains("note: by policy (--stale-after says stale-after: 1s)"), "{}", done.stderr);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        unlocked(&ns);
+    });
 }

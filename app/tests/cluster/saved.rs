@@ -165,3 +165,34 @@ fn a_fix_that_was_interrupted_comes_first() {
     assert_eq!(refused.code, Some(4), "{}", refused.stderr);
     assert!(refused.stderr.contains("with resume was interrupted, and comes first"), "{}", refused.stderr);
 }
+
+#[test]
+fn records_only_is_saved_and_done() {
+    each(PAIRS, |(driver, major)| {
+        let ns = namespace("saved-records", driver);
+        killed_among_objects(&ns, major);
+        let before = Moment::settled(&ns);
+        let whole = save(&ns, &["--with", "unlock"]);
+        assert_eq!(whole["recordsOnly"], false);
+        let other = refloat(&ns, ["fix", "--plan", &file(&ns), "--records-only", "--yes", "--helm-is-gone"]);
+        assert_eq!(other.code, Some(2), "{}", other.stderr);
+        assert!(other.stderr.contains("the plan isn't one of records only"), "{}", other.stderr);
+        let shut = refloat(&ns, ["plan", "web", "-o", &file(&ns), "--records-only", "--with", "resume", "--force"]);
+        assert_eq!(shut.code, Some(4), "{}", shut.stderr);
+        assert!(shut.stderr.contains("resume works on objects, not on records only"), "{}", shut.stderr);
+
+        let plan = save(&ns, &["--with", "unlock", "--records-only", "--force"]);
+        assert_eq!((&plan["way"], &plan["recordsOnly"]), (&"unlock".into(), &true.into()));
+        assert!(plan["guards"].as_array().unwrap().iter().all(|guard| guard["record"] == true), "{plan}");
+        assert_eq!(Moment::now(&ns), before);
+        // What becomes of objects meanwhile has nothing to do with it.
+        ns.patch("configmaps/web-a", &json!({"metadata": {"labels": {"touched": "yes"}}})).unwrap();
+        let touched = Moment::settled(&ns);
+        let done = carry_out(&ns);
+        assert_eq!(done.code, Some(0), "{driver:?} {major}: {}", done.stderr);
+        assert!(done.stderr.contains("no object is touched"), "{}", done.stderr);
+        assert_eq!(statuses(&ns, major), ["deployed", "failed"]);
+        assert_eq!(Moment::settled(&ns).objects, touched.objects, "{driver:?} {major}");
+        unlocked(&ns);
+    });
+}

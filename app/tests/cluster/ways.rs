@@ -1,9 +1,10 @@
 //! What the tests of the ways out share: stuck releases, and everything that a fix could touch as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bed::{Driver, Major, Namespace, chart};
+use bed::{Driver, Killed, Major, Namespace, chart};
 use refloat_core::record::{DEFAULT_LIMIT, decode, encode};
 use serde_json::{Value, json};
 
@@ -172,6 +173,15 @@ fn bare(object: &Value) -> Value {
         ["clusterIP", "clusterIPs", "volumeName"].iter().for_each(|field| drop(spec.remove(*field)));
     }
     object
+}
+
+/// Runs refloat below the proxy.
+pub fn proxied(ns: &Namespace<'static>, args: &[&str], faults: &[&str]) -> Killed {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_refloat"));
+    command.args(args);
+    command.env("XDG_STATE_HOME", ns.bed.address.dir.join("refloat").join(&ns.name));
+    command.envs([("USER", "ada"), ("HOSTNAME", "laptop"), ("TZ", "UTC")]);
+    ns.with_faults(&command, "refloat", faults).unwrap()
 }
 
 /// Runs a way of `fix`, the word given.

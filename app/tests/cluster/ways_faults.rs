@@ -1,26 +1,15 @@
 //! Faults at each write of a fix: refused, throttled, or cut off before or after the server did it. Run again, it ends in the same state; and
 //! `undo` leads back to where it began, from where it is made to fail at the next write.
 
-use std::process::Command;
-
 use bed::corpus::Case;
 use bed::corpus::objects::{config_map, service};
 use bed::{Driver, Killed, Major, Namespace};
 
-use crate::ways::{Moment, helm, killed, lock, own_webhook, unlocked, webhook_path};
+use crate::ways::{Moment, helm, killed, lock, own_webhook, proxied, unlocked, webhook_path};
 use crate::{each, namespace, refloat};
 
 /// What leaves a release stuck.
 type Make = fn(&Namespace<'static>, Major);
-
-/// Runs refloat below the proxy.
-fn proxied(ns: &Namespace<'static>, args: &[&str], faults: &[&str]) -> Killed {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_refloat"));
-    command.args(args);
-    command.env("XDG_STATE_HOME", ns.bed.address.dir.join("refloat").join(&ns.name));
-    command.envs([("USER", "ada"), ("HOSTNAME", "laptop"), ("TZ", "UTC")]);
-    ns.with_faults(&command, "refloat", faults).unwrap()
-}
 
 /// An upgrade that was killed between its ConfigMaps: no workload, so nothing is waited for.
 fn stuck(ns: &Namespace<'static>, major: Major) {

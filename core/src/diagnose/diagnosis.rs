@@ -21,6 +21,8 @@ use super::unknowns::unknowns;
 use crate::compare::{Evidence, Side};
 use crate::inventory::Opened;
 use crate::observe::{Observation, OperationKind};
+use crate::plan::PolicyView;
+use crate::policy::{Policy, ruling};
 use crate::ready::Verdict;
 use crate::record::Damage;
 
@@ -55,6 +57,8 @@ pub struct Diagnosis {
     pub operation: OperationView,
     /// Whether Helm may still run.
     pub liveness: Liveness,
+    /// What policy says.
+    pub policy: PolicyView,
     /// Why it is as it is, the most telling first.
     pub causes: Vec<Cause>,
     /// Its objects, in the order in which Helm applies them.
@@ -217,13 +221,21 @@ pub struct Foretold {
     pub text: String,
 }
 
-/// Takes everything that was read; concludes.
+/// Takes everything that was read; concludes, by no policy but what annotations say.
 pub fn diagnose(seen: &Observation) -> Diagnosis {
+    diagnose_by(seen, &Policy::default())
+}
+
+/// Takes everything that was read, and what files and flags say; concludes.
+pub fn diagnose_by(seen: &Observation, policy: &Policy) -> Diagnosis {
     let case = Case::new(seen);
     let operation = operation(&case);
     let liveness = liveness(&case, &operation);
     let scene = Scene { case: &case, operation: &operation, liveness: &liveness };
+    // Why it is as it is hangs on what was seen, and not on what policy makes of it.
     let causes = causes(&scene);
+    let (ruling, liveness) = ruling(policy, &case, liveness.clone());
+    let scene = Scene { liveness: &liveness, ..scene };
     let next_step = next_step(&scene, &causes);
     let newest = seen.history.newest();
     let status = match case.newest {
@@ -254,6 +266,7 @@ pub fn diagnose(seen: &Observation) -> Diagnosis {
         answers: foretold(&case),
         unknowns: unknowns(&case),
         operation: operation_view(&case, &operation),
+        policy: PolicyView::new(&ruling),
         liveness,
         causes,
     }

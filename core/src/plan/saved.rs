@@ -42,6 +42,9 @@ pub struct SavedPlan {
     pub revision: u64,
     /// The way.
     pub way: Way,
+    /// Whether only records are changed, and every object is left as it is; if missing, it isn't so.
+    #[serde(default)]
+    pub records_only: bool,
     /// Why it fitted.
     pub why: String,
     /// What policy said.
@@ -103,8 +106,8 @@ pub enum SavedError {
 pub struct Unguarded(pub String);
 
 impl SavedPlan {
-    /// Takes a situation, a way that is open and its work; gives the plan.
-    pub fn new(situation: &Situation<'_>, option: &WayOut, work: &Work) -> Result<Self, Unguarded> {
+    /// Takes a situation, a way that is open, its work, and whether that is on records only; gives the plan.
+    pub fn new(situation: &Situation<'_>, option: &WayOut, work: &Work, records_only: bool) -> Result<Self, Unguarded> {
         let seen = situation.case.seen;
         let namespace = seen.answer(&Read::object(&known::namespaces(), "", &seen.id.namespace));
         Ok(Self {
@@ -117,11 +120,12 @@ impl SavedPlan {
             at: seen.at,
             revision: seen.history.newest().and_then(crate::record::RecordMeta::revision).unwrap_or_default(),
             way: option.id,
+            records_only,
             why: option.why.clone(),
             policy: situation.ruling.policy.rules(),
             steps: option.steps.clone(),
             effects: effects(&option.effects),
-            guards: guards(situation, work)?,
+            guards: guards(situation, work, records_only)?,
         })
     }
 
@@ -223,15 +227,15 @@ fn difference(guarded: &Guarded, now: Result<Option<Guard>, String>) -> Option<S
 }
 
 /// Every record of the release, every object of its manifests, and what the work touches besides.
-fn guards(situation: &Situation<'_>, work: &Work) -> Result<Vec<Guarded>, Unguarded> {
+fn guards(situation: &Situation<'_>, work: &Work, records_only: bool) -> Result<Vec<Guarded>, Unguarded> {
     let seen = situation.case.seen;
     let mut found: Vec<Guarded> = Vec::new();
     for record in seen.history.records() {
         let (what, path) = (record.id.to_string(), record.id.key.clone());
         found.push(Guarded { what, path, record: true, guard: Some(record.guard.clone()) });
     }
-    // Whether records contradict each other has nothing to do with the objects.
-    let rests = situation.case.objects.iter().filter(|_| work.way != Way::Repair);
+    // Whether records contradict each other has nothing to do with the objects; and who changes records only leaves them as they are.
+    let rests = situation.case.objects.iter().filter(|_| work.way != Way::Repair && !records_only);
     let rests = rests.filter_map(|object| Some((seen.read_of(object.manifest()?)?, object.words())));
     let applied = work.apply.iter().map(|applied| (applied.read.clone(), applied.words.clone()));
     let removed = work.remove.iter().map(|removed| (removed.read.clone(), removed.words.clone()));

@@ -11,6 +11,7 @@ use crate::inventory::Selector;
 use crate::observe::{Kind, Read};
 use crate::plan::{Effect, EffectKind, HookStep, Work};
 use crate::report::{counted, shortened};
+use crate::rescue::Backup;
 
 /// Which objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +128,19 @@ pub fn protection(policy: &Policy, case: &Case<'_>, work: &Work, effects: &[Effe
     Some(match all.len() {
         0 => first,
         more => format!("{first}; so it is with {} more", counted(more, "object")),
+    })
+}
+
+/// Takes a policy and the backup of a restore, in which every object is as it was; gives why the restore may not be done, if so. To put
+/// back what is gone changes nothing.
+pub fn overwrites(policy: &Policy, backup: &Backup) -> Option<String> {
+    let written = backup.restoring.iter().flat_map(|restoring| &restoring.objects);
+    written.map(|object| (object, object.read())).find_map(|(object, read)| {
+        let Read::Object { kind, .. } = &read else { return None };
+        let live = backup.objects.iter().find(|before| before.read() == read)?.before.as_ref()?;
+        let said = policy.protected.iter().find(|said| said.value.matches(kind, live))?;
+        let words = object.words();
+        Some(format!("{words} would be overwritten, and policy ({}) protects {}", said.by, said.value))
     })
 }
 

@@ -9,6 +9,7 @@ mod ownership;
 mod quiet;
 mod restore;
 mod undo;
+mod values;
 
 pub use backup::*;
 pub use file::*;
@@ -16,6 +17,7 @@ pub use ownership::*;
 pub use quiet::*;
 pub use restore::*;
 pub use undo::*;
+pub use values::*;
 
 use thiserror::Error;
 

@@ -2,6 +2,7 @@
 
 use crate::diagnose::{Case, last_good};
 use crate::plan::Way;
+use crate::rescue::values_file;
 
 /// Takes a case and a way; gives the lines to type.
 pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
@@ -9,8 +10,9 @@ pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
     let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
     let chart = case.newest.and_then(|newest| newest.release.chart.as_ref()?.metadata.as_ref());
     let chart = chart.map(|chart| format!("{} --version {}", chart.name, chart.version));
-    let values = format!("refloat get values {name} -n {namespace} --revision {revision} -o yaml > values.yaml");
-    let backup = format!("kubectl get secrets -n {namespace} -l owner=helm,name={name} -o yaml > {name}-records.yaml");
+    let file = format!("{name}.backup.json");
+    let values = values_file(&file, revision);
+    let backup = format!("refloat backup {name} -n {namespace} -o {file}   # and {values}, both for your eyes only");
     match way {
         Way::Wait | Way::Escalate => vec![format!("refloat diagnose {name} -n {namespace}")],
         Way::Resume | Way::Complete if case.status() == crate::record::Status::Uninstalling => {
@@ -18,7 +20,6 @@ pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
         }
         Way::Resume | Way::Complete | Way::Converge => vec![
             backup,
-            values,
             format!(
                 "helm rollback {name} {revision} -n {namespace}   # applies this very revision again; hooks of the {} don't run",
                 case.kind.as_str()
@@ -26,19 +27,17 @@ pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
         ],
         Way::Unlock => vec![
             backup,
-            values,
             format!(
                 "kubectl delete secret sh.helm.release.v1.{name}.v{revision} -n {namespace}   # forgets what it created"
             ),
             format!(
-                "helm upgrade {name} {} -n {namespace} -f values.yaml   # {}",
+                "helm upgrade {name} {} -n {namespace} -f {values}   # {}",
                 chart.unwrap_or_else(|| "CHART".to_owned()),
                 flags(case, revision)
             ),
         ],
         Way::Forget => vec![
             backup,
-            values,
             format!(
                 "kubectl delete secret sh.helm.release.v1.{name}.v{revision} -n {namespace}   # objects stay as they are"
             ),

@@ -28,7 +28,7 @@ fn as_it_was() -> Stage {
 fn saved(stage: &Stage, way: Way) -> SavedPlan {
     with(stage, "rollback: allow", |situation| {
         let work = open_work(situation, way, false, false).unwrap();
-        SavedPlan::new(situation, &option(situation, way, false, false), &work).unwrap()
+        SavedPlan::new(situation, &option(situation, way, false, false), &work, false).unwrap()
     })
 }
 
@@ -43,6 +43,19 @@ fn it_comes_back_as_it_was_saved() {
         [(records[0], true), (records[1], true), ("configmap/a", true), ("configmap/b", true), ("configmap/c", false)];
     assert_eq!(guarded, expected);
     assert_eq!((plan.way, plan.policy.len(), plan.revision), (Way::Resume, 1, 2));
+}
+
+#[test]
+fn of_records_only_no_object_is_guarded() {
+    let plan = with(&as_it_was(), "rollback: allow", |situation| {
+        let work = open_work(situation, Way::Unlock, true, false).unwrap();
+        SavedPlan::new(situation, &option(situation, Way::Unlock, true, false), &work, true).unwrap()
+    });
+    assert!(plan.records_only && plan.guards.iter().all(|guarded| guarded.record), "{plan:?}");
+    let moved = stage().there(at("a", "2", "99"));
+    assert_eq!(plan.changed(&moved.seen()), [""; 0]);
+    let older = serde_json::to_string(&saved(&as_it_was(), Way::Unlock)).unwrap().replace("\"recordsOnly\":false,", "");
+    assert!(!SavedPlan::parse(&older).unwrap().records_only);
 }
 
 #[test]
@@ -101,7 +114,7 @@ fn what_couldnt_be_read_cant_be_guarded() {
     let unseen = stage().there(at("a", "2", "10")).answered(read, Answer::Forbidden("no".to_owned()));
     let refused = with(&unseen, "", |situation| {
         let work = open_work(situation, Way::Resume, false, false).unwrap();
-        SavedPlan::new(situation, &option(situation, Way::Resume, false, false), &work).unwrap_err()
+        SavedPlan::new(situation, &option(situation, Way::Resume, false, false), &work, false).unwrap_err()
     });
     assert_eq!(refused.0, "configmap/b");
 }
