@@ -56,7 +56,7 @@ pub(super) async fn undo(source: &Source, args: &UndoArgs, rescuer: &Rescuer, ui
             "{} {id}: revision {} is {} again, as it was before fix {}, read back.",
             paint(GOOD, "Restored"),
             backup.revision,
-            backup.status,
+            status(&backup),
             backup.id
         ),
     };
@@ -69,6 +69,11 @@ pub(super) async fn undo(source: &Source, args: &UndoArgs, rescuer: &Rescuer, ui
     Ok(Exit::Ok)
 }
 
+/// What the revision was, for people.
+fn status(backup: &Backup) -> &str {
+    if backup.status == "unknown" { "unreadable" } else { &backup.status }
+}
+
 /// Shows what becomes of a fix; gives what to ask.
 fn show_fix(backup: &Backup, id: &str, ui: &mut Ui) -> Result<String, Failure> {
     let head = format!(
@@ -77,7 +82,7 @@ fn show_fix(backup: &Backup, id: &str, ui: &mut Ui) -> Result<String, Failure> {
         backup.id,
         backup.action,
         backup.revision,
-        backup.status
+        status(backup)
     );
     ui.say(hanging(&head, 2, ui.width))?;
     let records = match backup.others.len() {
@@ -91,7 +96,7 @@ fn show_fix(backup: &Backup, id: &str, ui: &mut Ui) -> Result<String, Failure> {
         let what = "puts back every object that the fix created, changed or deleted; what hooks did stays done";
         ui.say(format!("  {}", wrapped(what, 2, ui.width)))?;
     }
-    Ok(format!("Put revision {} of {id} back to {}?", backup.revision, backup.status))
+    Ok(format!("Put revision {} of {id} back to {}?", backup.revision, status(backup)))
 }
 
 /// The same of a restore.

@@ -34,7 +34,7 @@ impl Fixer<'_> {
     }
 
     /// One more look for a Helm that woke up, a check of what came out, and the lock is given back: nothing is left to go on with.
-    pub(super) async fn finish(self, source: &Source, way: Way, saved: Option<Saved>) -> Result<Fixed, Failure> {
+    pub(super) async fn finish(mut self, source: &Source, way: Way, saved: Option<Saved>) -> Result<Fixed, Failure> {
         let (at, (after, checked)) = match (self.now().await, self.look_again(source, way).await) {
             (Ok(at), Ok(looked)) => (at, looked),
             (Err(failure), _) | (_, Err(failure)) => return Err(self.stop(failure, true).await),
@@ -64,10 +64,11 @@ impl Fixer<'_> {
 
     /// How the release stands now, if it is still there, and whether that is what the way was to make of it.
     async fn look_again(
-        &self,
+        &mut self,
         source: &Source,
         way: Way,
     ) -> Result<(Option<Observation>, Result<(), String>), Failure> {
+        (self.tell)("looking once more for a Helm that woke up");
         tokio::time::sleep(objects::LOOK_EVERY * 2 / self.tempo.max(1)).await;
         let history = list(self.records, &self.id).await?;
         let ours = self.known.keys().max().copied();

@@ -23,6 +23,7 @@ use refloat_core::observe::Observation;
 use refloat_core::plan::{RecordStep, Refusal, Situation, Way, Work, automatic, open_work};
 use refloat_core::policy::{Policy, Ruling, ruling};
 use refloat_core::record::{RecordMeta, StoredRecord};
+use refloat_core::report::counted;
 use refloat_core::rescue::fix_id;
 
 use crate::backup_file::Saved;
@@ -265,7 +266,7 @@ impl Fixer<'_> {
         self.records(&work.first).await?;
         self.hooks(&work.before).await?;
         if !work.apply.is_empty() {
-            self.note(&format!("applying {} objects", work.apply.len())).await?;
+            self.note(&format!("applying {}", counted(work.apply.len(), "object"))).await?;
         }
         for applied in &work.apply {
             (self.tell)(&format!("applying {}", applied.words));
@@ -274,7 +275,7 @@ impl Fixer<'_> {
             self.lock.renew(&self.id, now).await?;
         }
         if !work.remove.is_empty() {
-            self.note(&format!("removing {} objects", work.remove.len())).await?;
+            self.note(&format!("removing {}", counted(work.remove.len(), "object"))).await?;
         }
         for removed in &work.remove {
             (self.tell)(&format!("removing {}", removed.words));

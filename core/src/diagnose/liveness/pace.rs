@@ -13,7 +13,7 @@ use crate::diagnose::case::{Case, Object, list, number, selects, text};
 
 use crate::diagnose::operation::{Operation, Phase, base_superseded, begun};
 use crate::observe::{Live, Read, known};
-use crate::report::age;
+use crate::report::{age, counted};
 
 /// The least that a silence must last: what throttling, repeated calls and a slow API server may add to one call and its
 /// answer's way back.
@@ -70,6 +70,7 @@ pub fn pace<'a>(case: &Case<'a>, operation: &Operation<'a>, last: &Sign) -> Pace
     }
     let count = i32::try_from(calls.len()).unwrap_or(i32::MAX);
     let each = if matches!(operation.phase, Phase::Prune | Phase::Purge) { DELETE } else { APPLY };
+    let calls_open = calls.len();
     let calls = each.checked_mul(count).unwrap_or(SignedDuration::MAX);
     let (least, why) = least(case, operation, last);
     let base = if count == 0 { least } else { least.max(MARGIN.saturating_add(calls)) };
@@ -77,7 +78,9 @@ pub fn pace<'a>(case: &Case<'a>, operation: &Operation<'a>, last: &Sign) -> Pace
     let mut words = match (why, count) {
         (Some(why), _) => format!("{} {why}", age(base)),
         (None, 0) => format!("{} for throttling and repeated calls", age(base)),
-        (None, _) => format!("{} for throttling and {count} calls that may have left no trace", age(base)),
+        (None, _) => {
+            format!("{} for throttling and {} that may have left no trace", age(base), counted(calls_open, "call"))
+        }
     };
     if slow.is_positive() {
         words.push_str(&format!(", {} for webhooks", age(slow)));
