@@ -5,11 +5,13 @@
 mod bundle;
 mod canary;
 mod damage;
+mod decisions;
 mod diff;
 mod dry_apply;
 mod edited;
 mod errors;
 mod kubeconfig;
+mod leaves;
 mod left_behind;
 mod oddities;
 mod parity;
