@@ -13,6 +13,7 @@ mod errors;
 mod kubeconfig;
 mod leaves;
 mod left_behind;
+mod losses;
 mod oddities;
 mod parity;
 mod pasted;

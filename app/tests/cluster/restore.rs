@@ -3,13 +3,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
 
-use bed::{Driver, Killed, Major, Namespace, chart};
+use bed::{Driver, Major, Namespace, chart};
 use serde_json::{Value, json};
 
 use crate::record::Record;
 use crate::ways::{Moment, NO_HOOKS, PAIRS, fixed, helm, helms_go_on, killed, lock, statuses, unlocked};
+use crate::ways_faults::proxied;
 use crate::{Ran, each, everywhere, namespace, refloat, refloat_json};
 
 /// No workload, so that nothing is waited for.
@@ -257,15 +257,6 @@ fn what_does_not_fit_is_told() {
     std::fs::write(&broken, &text[..text.len() / 2]).unwrap();
     refused(&ns, &[&broken], 2, "can't be read as a backup", "refloat backup RELEASE -o FILE");
     restored(&ns, &[&path, "--helm-is-gone"]);
-}
-
-/// Runs refloat below the proxy.
-fn proxied(ns: &Namespace<'static>, args: &[&str], faults: &[&str]) -> Killed {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_refloat"));
-    command.args(args);
-    command.env("XDG_STATE_HOME", ns.bed.address.dir.join("refloat").join(&ns.name));
-    command.envs([("USER", "ada"), ("HOSTNAME", "laptop"), ("TZ", "UTC")]);
-    ns.with_faults(&command, "refloat", faults).unwrap()
 }
 
 #[test]

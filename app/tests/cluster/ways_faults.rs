@@ -14,7 +14,7 @@ use crate::{each, namespace, refloat};
 type Make = fn(&Namespace<'static>, Major);
 
 /// Runs refloat below the proxy.
-fn proxied(ns: &Namespace<'static>, args: &[&str], faults: &[&str]) -> Killed {
+pub fn proxied(ns: &Namespace<'static>, args: &[&str], faults: &[&str]) -> Killed {
     let mut command = Command::new(env!("CARGO_BIN_EXE_refloat"));
     command.args(args);
     command.env("XDG_STATE_HOME", ns.bed.address.dir.join("refloat").join(&ns.name));
