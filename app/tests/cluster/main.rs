@@ -19,6 +19,7 @@ mod parity;
 mod pasted;
 mod policy;
 mod record;
+mod repairs;
 mod rescue;
 mod restarted;
 mod restore;
