@@ -12,7 +12,7 @@ use crate::ways::{Moment, NO_HOOKS, PAIRS, fixed, helm, helms_go_on, killed, loc
 use crate::{Ran, each, everywhere, namespace, refloat, refloat_json};
 
 /// No workload, so that nothing is waited for.
-const SMALL: &str = "parts.deployment=false,parts.pvc=false,parts.service=false";
+pub const SMALL: &str = "parts.deployment=false,parts.pvc=false,parts.service=false";
 
 /// Where a test keeps its backups.
 fn file(ns: &Namespace<'static>, name: &str) -> String {
@@ -58,7 +58,7 @@ fn undone(ns: &Namespace<'static>) {
 }
 
 /// Deletes a record as people do: by hand.
-fn lose(ns: &Namespace<'static>, driver: Driver, revision: u64) {
+pub fn lose(ns: &Namespace<'static>, driver: Driver, revision: u64) {
     let record = Record::new(ns, driver, "web", revision);
     if driver != Driver::Sql {
         return ns.delete(&record.path()).unwrap();

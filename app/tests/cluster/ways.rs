@@ -144,6 +144,20 @@ impl Moment {
     }
 }
 
+/// The release's objects and its hooks' Jobs by kind and name, with their uids: one that was made anew has another.
+pub fn uids(ns: &Namespace<'static>) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for (kind, path) in KINDS.into_iter().chain([("job", "batch/v1/jobs")]) {
+        for object in ns.get(path).unwrap()["items"].as_array().unwrap() {
+            let text = |field: &str| object["metadata"][field].as_str().unwrap().to_owned();
+            if text("name").starts_with("web") {
+                found.insert(format!("{kind}/{}", text("name")), text("uid"));
+            }
+        }
+    }
+    found
+}
+
 /// Of a database, the rows.
 fn rows(ns: &Namespace<'static>) -> BTreeMap<String, Value> {
     let Ok(place) = ns.bed.postgres() else { return BTreeMap::new() };

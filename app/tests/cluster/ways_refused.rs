@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bed::corpus::Scenario;
-use bed::{Driver, Major};
+use bed::{Driver, Major, Namespace};
 use serde_json::json;
 
 use crate::ways::{Moment, NO_HOOKS, fix, fixed, foretold, helm, killed, killed_among_objects, statuses, unlocked};
@@ -54,6 +54,7 @@ fn on_a_stuck_release_ways_that_dont_fit_are_refused_and_so_is_all_without_the_w
             assert_eq!(unasked.code, Some(4), "{way}: {}", unasked.stderr);
             assert!(unasked.stderr.contains("not confirmed; nothing was written"), "{way}: {}", unasked.stderr);
         }
+        nothing_is_done_by_name(&ns);
         assert_eq!(Moment::now(&ns), before);
     });
 }
@@ -72,15 +73,30 @@ fn a_helm_at_work_is_left_alone() {
         })
         .unwrap();
         let before = ns.get("secrets?labelSelector=name=web").unwrap()["items"].clone();
-        for way in ["resume", "unlock", "rollback"] {
-            let refused = refloat(&ns, ["fix", "web", "--with", way, "--yes"]);
-            assert_eq!(refused.code, Some(4), "{way}: {}", refused.stderr);
-            assert!(refused.stderr.contains("nothing was written"), "{way}: {}", refused.stderr);
+        for way in
+            [&["--with", "resume"][..], &["--with", "unlock"], &["--with", "rollback"], &["--with", "forget"], &[]]
+        {
+            let refused = refloat(&ns, ["fix", "web", "--yes"].iter().chain(way));
+            assert_eq!(refused.code, Some(4), "{way:?}: {}", refused.stderr);
+            assert!(refused.stderr.contains("nothing was written"), "{way:?}: {}", refused.stderr);
         }
+        let auto = refloat(&ns, ["fix", "web", "--auto", "--yes"]);
+        assert_eq!(auto.code, Some(4), "{}", auto.stderr);
+        assert!(auto.stderr.contains("whether Helm is gone isn't known"), "{}", auto.stderr);
+        nothing_is_done_by_name(&ns);
         assert_eq!(ns.get("secrets?labelSelector=name=web").unwrap()["items"], before);
         unlocked(&ns);
         upgrade.kill().unwrap();
     });
+}
+
+/// To wait and to have a person decide are nothing that a fix could do, whatever is said.
+fn nothing_is_done_by_name(ns: &Namespace<'static>) {
+    for way in ["wait", "escalate"] {
+        let refused = fix(ns, way, &["--stale-after", "1s"]);
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{way}: {}", refused.stderr);
+        assert!(refused.stderr.contains("invalid value"), "{way}: {}", refused.stderr);
+    }
 }
 
 #[test]

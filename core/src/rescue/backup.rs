@@ -161,7 +161,11 @@ impl ObjectBackup {
 
     /// Takes the object as it is; gives what is to be sent over it for it to be as it was. `None` if it is, or wasn't there.
     pub fn written_over(&self, live: &Value) -> Option<Value> {
-        let mut object = own(self.before.as_ref()?)?;
+        let before = self.before.as_ref()?;
+        let mut object = own(before)?;
+        if before.pointer("/metadata/uid") != live.pointer("/metadata/uid") {
+            tied(&self.kind, &mut object, live);
+        }
         if own(live).as_ref() == Some(&object) {
             return None;
         }
@@ -185,26 +189,40 @@ fn own(object: &Value) -> Option<Value> {
     Some(object)
 }
 
-/// Takes away what ties an object to what is gone with it: a Job to its pods, a claim to its volume.
+/// Fields that tie an object to what comes and goes with it: a Job to its pods, a claim to its volume. The server lets none be changed.
+fn ties(kind: &str) -> &'static [(&'static str, &'static [&'static str])] {
+    const JOB: &[&str] =
+        &["controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"];
+    const BOUND: &[&str] = &["pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"];
+    match kind {
+        "Job" => &[("/spec", &["selector"]), ("/spec/template/metadata/labels", JOB), ("/metadata/labels", JOB)],
+        "PersistentVolumeClaim" => &[("/spec", &["volumeName"]), ("/metadata/annotations", BOUND)],
+        _ => &[],
+    }
+}
+
+/// Takes the ties away.
 fn bare(kind: &str, object: &mut Value) {
-    let mut remove = |pointer: &str, fields: &[&str]| {
+    for (pointer, fields) in ties(kind) {
         if let Some(members) = object.pointer_mut(pointer).and_then(Value::as_object_mut) {
             fields.iter().for_each(|field| drop(members.remove(*field)));
         }
-    };
-    let job = ["controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"];
-    match kind {
-        "Job" => {
-            remove("/spec", &["selector"]);
-            remove("/spec/template/metadata/labels", &job);
-            remove("/metadata/labels", &job);
+    }
+}
+
+/// Ties it to what the live object is tied to.
+fn tied(kind: &str, object: &mut Value, live: &Value) {
+    bare(kind, object);
+    for (pointer, fields) in ties(kind) {
+        let (parent, last) = pointer.rsplit_once('/').unwrap_or_default();
+        let Some(members) = object.pointer_mut(parent).and_then(Value::as_object_mut) else { continue };
+        for field in *fields {
+            let Some(tie) = live.pointer(pointer).and_then(|found| found.get(field)) else { continue };
+            let place = members.entry(last).or_insert_with(|| Value::Object(serde_json::Map::new()));
+            if let Some(place) = place.as_object_mut() {
+                place.insert((*field).to_owned(), tie.clone());
+            }
         }
-        "PersistentVolumeClaim" => {
-            remove("/spec", &["volumeName"]);
-            let bound = ["pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"];
-            remove("/metadata/annotations", &bound);
-        }
-        _ => {}
     }
 }
 
@@ -260,6 +278,37 @@ mod tests {
         assert_eq!(over["metadata"], serde_json::json!({"name": "data", "uid": "u", "resourceVersion": "2"}));
         assert_eq!(over["spec"], serde_json::json!({"volumeName": "pv-1", "size": "1Gi"}));
         assert_eq!(backup.restored().unwrap()["spec"], serde_json::json!({"size": "1Gi"}));
+    }
+
+    #[test]
+    fn one_that_was_made_anew_keeps_what_it_was_tied_to_then() {
+        let claim = |uid: &str, volume: &str, size: &str| {
+            serde_json::json!({
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": "data", "uid": uid, "resourceVersion": "7"},
+                "spec": {"volumeName": volume, "size": size},
+            })
+        };
+        let kind = Kind::known("v1", "PersistentVolumeClaim", "persistentvolumeclaims", true);
+        let backup = ObjectBackup::new(&Read::object(&kind, "shop", "data"), Some(claim("u", "pv-1", "1Gi"))).unwrap();
+        let mut bound = claim("v", "pv-2", "1Gi");
+        bound["metadata"]["annotations"] = serde_json::json!({"pv.kubernetes.io/bind-completed": "yes"});
+        assert_eq!(backup.written_over(&bound), None);
+        bound["spec"]["size"] = "2Gi".into();
+        let over = backup.written_over(&bound).unwrap();
+        assert_eq!(over["spec"], serde_json::json!({"volumeName": "pv-2", "size": "1Gi"}));
+        assert_eq!(over["metadata"], bound["metadata"]);
+
+        let job = |uid: &str| {
+            serde_json::json!({
+                "kind": "Job", "metadata": {"name": "migrate", "uid": uid, "resourceVersion": "7"},
+                "spec": {"selector": {"matchLabels": {"controller-uid": uid}},
+                    "template": {"metadata": {"labels": {"app": "web", "controller-uid": uid}}}},
+            })
+        };
+        let kind = Kind::known("batch/v1", "Job", "jobs", true);
+        let backup = ObjectBackup::new(&Read::object(&kind, "shop", "migrate"), Some(job("u"))).unwrap();
+        assert_eq!(backup.written_over(&job("v")), None);
     }
 
     #[test]
