@@ -89,7 +89,7 @@ pub(super) enum WayName {
     Unlock,
     /// Go back to the last good revision
     Rollback,
-    /// Finish an operation that failed and is mostly done
+    /// Finish an operation that failed and is mostly done: DESTRUCTIVE where objects have to be made anew
     Converge,
     /// Take finalizers, a hook's object or the release's own dead webhook out of the way: may be DESTRUCTIVE
     Unblock,

@@ -43,10 +43,11 @@ impl Fixer<'_> {
         }
         let mut objects = Vec::new();
         // A hook's object isn't put back: that would run it again.
-        let removed = work.remove.iter().filter(|removed| removed.marked).map(|removed| &removed.read);
-        let reads = work.apply.iter().map(|applied| &applied.read).chain(removed);
-        for read in reads {
-            objects.extend(ObjectBackup::new(read, super::objects::live(self.objects, read).await?));
+        let removed = work.remove.iter().filter(|removed| removed.marked).map(|removed| (&removed.read, false));
+        let applied = work.apply.iter().map(|applied| (&applied.read, applied.replaces.is_some()));
+        for (read, replaced) in applied.chain(removed) {
+            let object = ObjectBackup::new(read, super::objects::live(self.objects, read).await?);
+            objects.extend(object.map(|object| ObjectBackup { replaced, ..object }));
         }
         let mut copies = Vec::new();
         let unmarked = work.remove.iter().filter(|removed| !removed.marked).map(|removed| &removed.read);

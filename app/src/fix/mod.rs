@@ -8,6 +8,7 @@ mod hooks;
 mod lock;
 mod objects;
 mod records;
+mod replace;
 mod task;
 mod traced;
 
@@ -272,6 +273,7 @@ impl Fixer<'_> {
             self.note(&format!("applying {} objects", work.apply.len())).await?;
         }
         for applied in &work.apply {
+            self.make_way(applied).await?;
             (self.tell)(&format!("applying {}", applied.words));
             objects::apply(self.objects, &self.id, applied).await?;
             let now = self.now().await?;

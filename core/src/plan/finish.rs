@@ -120,6 +120,7 @@ fn as_wanted(case: &Case<'_>, target: &Revision, object: &ManifestObject) -> Res
         object: sent(&case.seen.id, object, namespaced, true),
         originals: originals.map(|old| sent(&case.seen.id, old, namespaced, true)).collect(),
         server_side: target.server_side(),
+        replaces: None,
     })
 }
 
@@ -146,7 +147,7 @@ fn as_created(case: &Case<'_>, view: &HookView<'_>) -> Result<Applied, Refusal> 
             _ => Refusal::UnknownObject(object),
         }
     })?;
-    Ok(Applied { read, words, object, originals: Vec::new(), server_side: false })
+    Ok(Applied { read, words, object, originals: Vec::new(), server_side: false, replaces: None })
 }
 
 /// What other opened revisions have and this one doesn't.

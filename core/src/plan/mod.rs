@@ -8,6 +8,7 @@ mod finish;
 mod leave;
 mod options;
 mod repair;
+mod replace;
 mod rollback;
 mod saved;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Plan, Situation, Way, WayOut, automatic, plan};
+use super::{EffectKind, Plan, Situation, Way, WayOut, automatic, plan};
 use crate::diagnose::causes::api_tests::{Stage, ago, config_map, live, now};
 use crate::diagnose::{Case, LivenessVerdict, Scene, causes, liveness, operation};
 use crate::observe::{Read, known};
@@ -249,6 +249,42 @@ fn what_cant_be_changed_back_is_no_way_back() {
         "{what:?}"
     );
     assert_ne!(open(&stage("new"))[0], Way::Rollback);
+}
+
+#[test]
+fn what_cant_be_changed_is_made_anew_where_it_is_known_what_goes_with_it() {
+    let stage = |kind: &str, version: &str, field: &str| {
+        let object = |value: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}, "spec": {field: value}});
+        let all = |value: &str| [config_map("a", value), config_map("b", value), object(value)];
+        let words = format!(
+            "Upgrade \"web\" failed: cannot patch \"x\" with kind {kind}: {kind} \"x\" is invalid: spec.{field}: Invalid value: \"2\": field is immutable"
+        );
+        let stage = Stage::upgrade(Status::Failed, &words, &all("1"), &all("2"));
+        let stage = stage.there(live(config_map("a", "2"))).there(live(config_map("b", "2")));
+        let mut there = live(object("1"));
+        there["metadata"]["uid"] = json!("first");
+        there["metadata"]["creationTimestamp"] = json!(ago(90_000).to_string());
+        stage.there(there)
+    };
+    let option = of(&stage("StatefulSet", "apps/v1", "serviceName"), Way::Converge);
+    assert!(option.applicable && option.destructive, "{}", option.why);
+    assert_eq!(option.losses.len(), 1);
+    assert!(
+        option.losses[0]
+            .starts_with("statefulset/x, deleted and made anew as spec.serviceName can't be changed: its pods")
+    );
+    assert_eq!(option.steps[0], "delete statefulset/x and make it anew, as spec.serviceName can't be changed in place");
+    let effects: Vec<_> = option.effects.iter().map(|effect| (effect.object.as_str(), effect.effect)).collect();
+    assert_eq!(effects[2], ("statefulset/x", EffectKind::Replaced));
+    assert!(option.preconditions.iter().all(|condition| condition.met != Some(false)), "{:?}", option.preconditions);
+    assert!(option.undo.contains("once more"), "{}", option.undo);
+    assert_ne!(open(&stage("StatefulSet", "apps/v1", "serviceName"))[0], Way::Converge);
+    for (kind, version, why) in
+        [("PersistentVolumeClaim", "v1", "data may go with it"), ("PodDisruptionBudget", "policy/v1", "isn't known")]
+    {
+        let option = of(&stage(kind, version, "storageClassName"), Way::Converge);
+        assert!(!option.applicable && option.why.contains(why), "{kind}: {}", option.why);
+    }
 }
 
 #[test]

@@ -108,6 +108,7 @@ pub fn protection(policy: &Policy, case: &Case<'_>, work: &Work, effects: &[Effe
         let mut effects = effects.iter().filter(|effect| effect.object == words);
         let what = effects.find_map(|effect| match effect.effect {
             EffectKind::Changed => Some("changed"),
+            EffectKind::Replaced => Some("deleted and made anew"),
             EffectKind::Deleted => Some("deleted"),
             EffectKind::Freed => Some("freed of its finalizers, and so deleted"),
             EffectKind::Run if live.is_some() => Some("deleted to be run again"),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::diagnose::{Case, text};
 use crate::observe::{Answer, Read};
-use crate::plan::{Way, Work, stays};
+use crate::plan::{Way, Work, replace, stays};
 
 /// Takes a way's work; names each loss.
 pub(super) fn losses(case: &Case<'_>, work: &Work) -> Vec<String> {
@@ -15,6 +15,10 @@ pub(super) fn losses(case: &Case<'_>, work: &Work) -> Vec<String> {
         }
         let Read::Object { kind, name, .. } = &removed.read else { return None };
         loss(&kind.kind, name, live)
+    });
+    let replaced = work.apply.iter().filter_map(|applied| {
+        let live = case.seen.answer(&applied.read)?.found()?;
+        replace::loss(applied, live)
     });
     let freed = work.free.iter().filter(|freed| {
         case.seen.answer(&freed.read).and_then(Answer::found).is_some_and(|live| freed.freed(live).is_some())
@@ -30,7 +34,7 @@ pub(super) fn losses(case: &Case<'_>, work: &Work) -> Vec<String> {
         let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
         format!("the record of revision {revision}, with the attempt's manifest and values; the backup keeps them")
     });
-    gone.chain(leaks).chain(attempt).collect()
+    replaced.chain(gone).chain(leaks).chain(attempt).collect()
 }
 
 fn loss(kind: &str, name: &str, live: &Value) -> Option<String> {

@@ -208,6 +208,10 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
             option.destructive = way == Way::Uninstall || !option.losses.is_empty();
             option.preconditions = preconditions(situation, way, Some(&work));
             option.steps = steps(&work);
+            if option.effects.iter().any(|effect| effect.effect == EffectKind::Replaced) {
+                option.risk = "high";
+                option.undo.push_str(words::undo_of_replaced());
+            }
             option.takes = words::takes(way, &work);
             by_policy(situation, &work, &mut option);
         }
@@ -307,11 +311,18 @@ fn preconditions(situation: &Situation<'_>, way: Way, work: Option<&Work>) -> Ve
         found.extend(unchangeable(case));
     }
     if matches!(way, Way::Resume | Way::Rollback | Way::Converge) {
-        for problem in situation.causes.iter().filter(|cause| cause.depth == depth::BLOCKER) {
+        let blockers = situation.causes.iter().filter(|cause| cause.depth == depth::BLOCKER);
+        for problem in blockers.filter(|cause| !is_replaced(cause, work)) {
             found.push(Precondition { what: format!("out of the way: {}", problem.summary), met: Some(false) });
         }
     }
     found
+}
+
+/// Whether a cause is about an object that is deleted and made anew, which takes it out of the way.
+fn is_replaced(cause: &Cause, work: Option<&Work>) -> bool {
+    let mut replaced = work.iter().flat_map(|work| &work.apply).filter(|applied| applied.replaces.is_some());
+    cause.code == "immutable-field" && replaced.any(|applied| cause.summary.starts_with(&format!("{} ", applied.words)))
 }
 
 /// Objects of the good revision that the server won't let be as it wants them.
@@ -343,6 +354,10 @@ pub fn steps(work: &Work) -> Vec<String> {
     let hook = |hook: &super::HookStep| format!("{} hook {}: {}", hook.event, hook.name, words::hook(hook.run));
     let mut found: Vec<String> = work.first.iter().map(record).collect();
     found.extend(work.before.iter().map(hook));
+    let replaced = work.apply.iter().filter_map(|applied| Some((&applied.words, &applied.replaces.as_ref()?.field)));
+    found.extend(
+        replaced.map(|(words, field)| format!("delete {words} and make it anew, as {field} can't be changed in place")),
+    );
     if !work.apply.is_empty() {
         found.push(format!("apply {} as Helm would", counted(work.apply.len(), "object")));
     }

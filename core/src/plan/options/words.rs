@@ -127,6 +127,11 @@ pub(super) fn undo(case: &Case<'_>, way: Way) -> String {
     }
 }
 
+/// How what was deleted and made anew is taken back.
+pub(super) fn undo_of_replaced() -> &'static str {
+    "; what was replaced is deleted and made anew once more, and what was lost with it doesn't come back"
+}
+
 /// What happens to a hook.
 pub(super) fn hook(run: HookRun) -> &'static str {
     match run {
