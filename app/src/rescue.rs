@@ -166,6 +166,7 @@ pub async fn take_back(source: &Source, undoing: Undoing, rescuer: &Rescuer) -> 
         began: now,
         backed_up: true,
         hooks_done: Vec::new(),
+        cleared: false,
         doing: "taking it back".to_owned(),
         undoing: true,
     };

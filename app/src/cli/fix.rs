@@ -99,6 +99,8 @@ pub(super) enum WayName {
     Repair,
     /// Take a first install away again: DESTRUCTIVE
     Uninstall,
+    /// Take a release's objects away and make them anew, where nothing else is left: DESTRUCTIVE
+    Reinstall,
 }
 
 impl From<WayName> for Way {
@@ -113,6 +115,7 @@ impl From<WayName> for Way {
             WayName::Forget => Self::Forget,
             WayName::Repair => Self::Repair,
             WayName::Uninstall => Self::Uninstall,
+            WayName::Reinstall => Self::Reinstall,
         }
     }
 }
@@ -288,6 +291,7 @@ fn verb(way: Way) -> &'static str {
         Way::Rollback => "Roll back",
         Way::Repair => "Repair the records of",
         Way::Uninstall => "Uninstall",
+        Way::Reinstall => "Delete and make anew all objects of",
         Way::Converge => "Finish the failed operation on",
         Way::Unblock => "Unblock",
         Way::Forget => "Forget the newest revision of",
@@ -399,6 +403,7 @@ fn past(way: Way) -> &'static str {
         Way::Rollback => "Rolled back",
         Way::Repair => "Repaired",
         Way::Uninstall => "Uninstalled",
+        Way::Reinstall => "Reinstalled",
         Way::Converge => "Finished",
         Way::Unblock => "Unblocked",
         Way::Forget => "Forgot the newest revision of",

@@ -1,10 +1,11 @@
-//! Objects that can't be changed to what they are to be: deleted, waited for until they are gone, and made anew.
+//! Objects that are made anew, as they can't be changed to what they are to be, or as nothing else helps: deleted first, and waited for until
+//! they are gone.
 
 use refloat_core::inventory::ReleaseId;
-use refloat_core::plan::{Applied, Replaced};
+use refloat_core::plan::{Applied, Removed, Replaced, Work, stays};
 
 use super::Fixer;
-use super::objects::{LOOK_EVERY, RACES, guard, is_going, live, ours, stopped};
+use super::objects::{LOOK_EVERY, RACES, guard, is_going, live, ours, remove, stopped};
 use crate::cluster::{ClusterError, WriteObjects};
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -24,6 +25,38 @@ impl Fixer<'_> {
         })
         .await?;
         self.note(&format!("making {} anew", applied.words)).await
+    }
+
+    /// Deletes what has to be gone before anything is made, once: the journal tells that it is.
+    pub(super) async fn clear(&mut self, work: &Work) -> Result<(), Failure> {
+        if work.clear.is_empty() || self.lock.journal.cleared {
+            return Ok(());
+        }
+        self.note(&format!("deleting {} objects", work.clear.len())).await?;
+        for removed in &work.clear {
+            (self.tell)(&format!("deleting {}", removed.words));
+            remove(self.objects, &self.id, removed).await?;
+            let now = self.now().await?;
+            self.lock.renew(&self.id, now).await?;
+        }
+        self.until_gone(&work.clear).await?;
+        self.lock.journal.cleared = true;
+        self.note("all of it is gone").await
+    }
+
+    /// Waits until everything that was deleted is gone.
+    pub(super) async fn until_gone(&mut self, removed: &[Removed]) -> Result<(), Failure> {
+        let (words, id) = (format!("{} objects are gone", removed.len()), self.id.clone());
+        self.until(&words, LOOK_EVERY, async |fixer: &Self| {
+            for removed in removed {
+                let found = live(fixer.objects, &removed.read).await?;
+                if found.as_ref().is_some_and(|found| stays(&id, found, removed.marked).is_none()) {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        })
+        .await
     }
 }
 

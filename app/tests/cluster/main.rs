@@ -30,6 +30,7 @@ mod ways_faults;
 mod ways_hooks;
 mod ways_race;
 mod ways_refused;
+mod ways_reinstall;
 mod ways_replace;
 mod ways_unblock;
 mod ways_versions;

@@ -29,6 +29,13 @@ fn stuck(ns: &Namespace<'static>, major: Major) {
     killed(ns, major, "upgrade", &format!("version=2,{parts}"), "PATCH~/configmaps/web-a:kill-after");
 }
 
+/// An install that was killed between its ConfigMaps.
+fn begun(ns: &Namespace<'static>, major: Major) {
+    let parts = "parts.deployment=false,parts.pvc=false,parts.service=false";
+    let method = if major == Major::V3 { "POST" } else { "PATCH" };
+    killed(ns, major, "install", &format!("version=1,{parts}"), &format!("{method}~/configmaps/web-b:kill-before"));
+}
+
 /// An upgrade that the release's own webhook refused, which nothing answers.
 fn refused(ns: &Namespace<'static>, major: Major) {
     let case = Case::new(ns, major);
@@ -68,12 +75,14 @@ fn end(ns: &Namespace<'static>) -> (Moment, Vec<(String, String)>) {
 fn at_each_write_of_a_fix() {
     // A refusal for now is 503 or 429: in turn.
     let faults = [["status=503", "status=429"], ["cut-before"; 2], ["cut-after"; 2]];
-    let ways: [(&str, Major, Make); 5] = [
+    let ways: [(&str, Major, Make); 7] = [
         ("resume", Major::V3, stuck),
         ("rollback", Major::V4, stuck),
         ("unblock", Major::V4, refused),
         ("converge", Major::V3, sealed),
         ("converge", Major::V4, sealed),
+        ("reinstall", Major::V3, begun),
+        ("reinstall", Major::V4, begun),
     ];
     each(ways.into_iter().flat_map(|way| faults.map(|fault| (way, fault))), |((way, major, make), faults)| {
         let ns = namespace("faults", Driver::Secret);

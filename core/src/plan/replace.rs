@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Refusal;
 use super::work::{Applied, Replaced, stays};
 use crate::diagnose::{Case, Object, text, unchangeable};
+use crate::observe::Kind;
 
 /// What goes with an object that is deleted and made anew, by group and kind. A kind that isn't here is never replaced: with it data may go,
 /// as with a claim, or with a custom resource whose operator cleans up after it.
@@ -73,7 +74,7 @@ fn irreplaceable(case: &Case<'_>, object: &Object<'_>, live: &Value) -> Option<S
             Some("its data may go with it; change the chart back, or move the data to one of another name".to_owned())
         }
         "CustomResourceDefinition" => Some("every object of its kind would go with it, in all namespaces".to_owned()),
-        "StatefulSet" if text(live, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") == "Delete" => Some(
+        "StatefulSet" if takes_claims(live) => Some(
             "its claims would go with it; set persistentVolumeClaimRetentionPolicy.whenDeleted to Retain first"
                 .to_owned(),
         ),
@@ -84,8 +85,24 @@ fn irreplaceable(case: &Case<'_>, object: &Object<'_>, live: &Value) -> Option<S
     }
 }
 
+/// Whether a StatefulSet's claims go with it.
+fn takes_claims(live: &Value) -> bool {
+    text(live, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") == "Delete"
+}
+
 fn lost(group: &str, kind: &str) -> Option<&'static str> {
     LOST.iter().find(|(of, named, _)| *of == group && *named == kind).map(|(_, _, lost)| *lost)
+}
+
+/// Takes an object that is deleted with all others of its release; says what is lost with it.
+pub(super) fn cleared(kind: &Kind, words: &str, live: &Value) -> String {
+    if kind.kind == "StatefulSet" && takes_claims(live) {
+        return format!("{words}: its pods and, as its retention policy says so, its claims and their data");
+    }
+    match lost(&kind.group, &kind.kind) {
+        Some(lost) => format!("{words}: {lost}"),
+        None => format!("{words}, and whatever goes with one of its kind"),
+    }
 }
 
 /// Takes what is applied and the object as it is; says what is lost with what has to go first.

@@ -21,6 +21,8 @@ pub struct Work {
     pub way: Way,
     /// Record writes before anything else.
     pub first: Vec<RecordStep>,
+    /// Objects to delete and to wait for until they are gone, in this order, before anything is made.
+    pub clear: Vec<Removed>,
     /// Hooks before the objects.
     pub before: Vec<HookStep>,
     /// Objects to create or change, in this order.
@@ -41,8 +43,8 @@ impl Work {
     /// Nothing to do.
     pub fn none(way: Way) -> Self {
         let (first, last, before, after) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (apply, remove, free) = (Vec::new(), Vec::new(), Vec::new());
-        Self { way, first, before, apply, remove, free, wait: false, after, last }
+        let (clear, apply, remove, free) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { way, first, clear, before, apply, remove, free, wait: false, after, last }
     }
 
     /// Every record write, in order.

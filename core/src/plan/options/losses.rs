@@ -16,6 +16,14 @@ pub(super) fn losses(case: &Case<'_>, work: &Work) -> Vec<String> {
         let Read::Object { kind, name, .. } = &removed.read else { return None };
         loss(&kind.kind, name, live)
     });
+    let cleared = work.clear.iter().filter_map(|removed| {
+        let live = case.seen.answer(&removed.read)?.found()?;
+        let Read::Object { kind, name, .. } = &removed.read else { return None };
+        if stays(&case.seen.id, live, removed.marked).is_some() {
+            return None;
+        }
+        loss(&kind.kind, name, live).or_else(|| Some(replace::cleared(kind, &removed.words, live)))
+    });
     let replaced = work.apply.iter().filter_map(|applied| {
         let live = case.seen.answer(&applied.read)?.found()?;
         replace::loss(applied, live)
@@ -34,7 +42,7 @@ pub(super) fn losses(case: &Case<'_>, work: &Work) -> Vec<String> {
         let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
         format!("the record of revision {revision}, with the attempt's manifest and values; the backup keeps them")
     });
-    replaced.chain(gone).chain(leaks).chain(attempt).collect()
+    cleared.chain(replaced).chain(gone).chain(leaks).chain(attempt).collect()
 }
 
 fn loss(kind: &str, name: &str, live: &Value) -> Option<String> {

@@ -151,7 +151,8 @@ fn rank(situation: &Situation<'_>, option: &WayOut) -> u8 {
         Way::Unblock => 6,
         Way::Forget => 8,
         Way::Uninstall => 9,
-        Way::Escalate => 10,
+        Way::Reinstall => 10,
+        Way::Escalate => 11,
     }
 }
 
@@ -205,7 +206,7 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
             option.why = words::why(situation, way);
             option.effects = effects(case, &work);
             option.losses = losses::losses(case, &work);
-            option.destructive = way == Way::Uninstall || !option.losses.is_empty();
+            option.destructive = matches!(way, Way::Uninstall | Way::Reinstall) || !option.losses.is_empty();
             option.preconditions = preconditions(situation, way, Some(&work));
             option.steps = steps(&work);
             if option.effects.iter().any(|effect| effect.effect == EffectKind::Replaced) {
@@ -250,8 +251,17 @@ fn open(situation: &Situation<'_>, way: Way) -> Result<(), Refusal> {
         Way::Uninstall if case.kind != OperationKind::Install => {
             no("there is something to go back to or to go on with; helm uninstall takes a release away")
         }
+        Way::Reinstall if case.kind != OperationKind::None && can_go_back(case) => {
+            no("there is something to go back to, which loses less")
+        }
         _ => Ok(()),
     }
+}
+
+/// Whether a revision is known to have been good that the objects can be changed back to, and to go back to it wasn't tried in vain.
+fn can_go_back(case: &Case<'_>) -> bool {
+    let tried = case.kind == OperationKind::Rollback && case.status() == Status::Failed;
+    last_good(case).is_some() && unchangeable(case).is_empty() && !tried
 }
 
 /// What becomes of every object and hook.
@@ -275,8 +285,24 @@ pub fn effects(case: &Case<'_>, work: &Work) -> Vec<Effect> {
         };
         open.map(run).collect::<Vec<_>>()
     };
-    let mut found = hooks(&work.before);
-    found.extend(work.apply.iter().map(|applied| applied.effect(&live(&applied.read))));
+    let mut found = Vec::new();
+    let mut anew = Vec::new();
+    for removed in &work.clear {
+        let mut effect = removed.effect(&case.seen.id, &live(&removed.read));
+        match (effect.effect, work.apply.iter().any(|applied| applied.read == removed.read)) {
+            (EffectKind::Deleted, true) => {
+                effect.effect = EffectKind::Replaced;
+                anew.push(&removed.read);
+            }
+            // What becomes of it then is told with what is applied.
+            (_, true) => continue,
+            (_, false) => {}
+        }
+        found.push(effect);
+    }
+    found.extend(hooks(&work.before));
+    let applied = work.apply.iter().filter(|applied| !anew.contains(&&applied.read));
+    found.extend(applied.map(|applied| applied.effect(&live(&applied.read))));
     found.extend(work.remove.iter().map(|removed| removed.effect(&case.seen.id, &live(&removed.read))));
     found.extend(work.free.iter().map(|freed| freed.effect(&live(&freed.read))));
     found.extend(hooks(&work.after));
@@ -353,6 +379,10 @@ pub fn steps(work: &Work) -> Vec<String> {
     };
     let hook = |hook: &super::HookStep| format!("{} hook {}: {}", hook.event, hook.name, words::hook(hook.run));
     let mut found: Vec<String> = work.first.iter().map(record).collect();
+    if !work.clear.is_empty() {
+        let all = counted(work.clear.len(), "object");
+        found.push(format!("delete {all}, all that the release has but what is kept, and wait until they are gone"));
+    }
     found.extend(work.before.iter().map(hook));
     let replaced = work.apply.iter().filter_map(|applied| Some((&applied.words, &applied.replaces.as_ref()?.field)));
     found.extend(
