@@ -1,6 +1,7 @@
 //! Observing: from a release's name to everything that a diagnosis needs. Reads only, several at once, nothing twice.
 
 use futures::{StreamExt, TryStreamExt, stream};
+use refloat_core::diagnose::good_to_open;
 use refloat_core::inventory::{History, ReleaseId};
 use refloat_core::observe::{Observation, Read, Revision, known, wanted};
 use refloat_core::record::RecordMeta;
@@ -41,6 +42,9 @@ pub async fn observe_known(
     let mut seen = Observation::new(id, records.driver(), at, history);
     open_revisions(records, &mut seen).await?;
     read_heads(records, &mut seen).await?;
+    while let Some(revision) = good_to_open(&seen) {
+        open(records, &mut seen, &[revision]).await?;
+    }
     seen.assume(objects.assumed(&seen));
     for _ in 0..MOST_ROUNDS {
         let missing = wanted(&seen);
@@ -73,22 +77,28 @@ async fn open_revisions(records: &dyn ReadRecords, seen: &mut Observation) -> Re
         if missing.is_empty() {
             return Ok(());
         }
-        let metas: Vec<RecordMeta> =
-            missing.iter().filter_map(|revision| seen.history.revision(*revision)).cloned().collect();
-        let opened: Vec<_> = stream::iter(metas)
-            .map(|meta| async move {
-                let record = records.get(&meta.id).await?;
-                let gone = || Failure::new(Exit::Changed, format!("{} went away while being read", meta.id));
-                let record = record.ok_or_else(gone)?;
-                Ok::<_, Failure>((meta.revision(), Revision::open(&record)))
-            })
-            .buffered(CONCURRENCY)
-            .try_collect()
-            .await?;
-        for (revision, result) in opened {
-            seen.revisions.insert(revision.unwrap_or_default(), result);
-        }
+        open(records, seen, &missing).await?;
     }
+}
+
+/// Opens these revisions, several at once.
+async fn open(records: &dyn ReadRecords, seen: &mut Observation, missing: &[u64]) -> Result<(), Failure> {
+    let metas: Vec<RecordMeta> =
+        missing.iter().filter_map(|revision| seen.history.revision(*revision)).cloned().collect();
+    let opened: Vec<_> = stream::iter(metas)
+        .map(|meta| async move {
+            let record = records.get(&meta.id).await?;
+            let gone = || Failure::new(Exit::Changed, format!("{} went away while being read", meta.id));
+            let record = record.ok_or_else(gone)?;
+            Ok::<_, Failure>((meta.revision(), Revision::open(&record)))
+        })
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    for (revision, result) in opened {
+        seen.revisions.insert(revision.unwrap_or_default(), result);
+    }
+    Ok(())
 }
 
 /// The history at a glance: what isn't opened anyway, a few kilobytes each.

@@ -1,5 +1,7 @@
 //! Taking a fix back: objects first, then records, each under guard. The deciding is `refloat_core::rescue`'s.
 
+mod make_way;
+
 use refloat_core::inventory::{History, ReleaseId};
 use refloat_core::observe::Answer;
 use refloat_core::plan::stays;
@@ -13,6 +15,7 @@ use crate::error::Failure;
 use crate::exit::Exit;
 use crate::fix::{Deed, Held, Journal, Lock, RACES, Task, Traced, held, post};
 use crate::source::{Gathered, Source};
+use make_way::make_way;
 
 /// Who carries a fix out, and how fast time goes by for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,13 +166,15 @@ pub async fn take_back(source: &Source, undoing: Undoing, rescuer: &Rescuer) -> 
         began: now,
         backed_up: true,
         hooks_done: Vec::new(),
+        cleared: false,
         doing: "taking it back".to_owned(),
         undoing: true,
     };
-    let lock = Lock::take(source.writable(), &id, &rescuer.name, now, journal, held).await?;
+    let mut lock = Lock::take(source.writable(), &id, &rescuer.name, now, journal, held).await?;
     let done = async {
         still_quiet(&planned, &history(gathered.records.list(&one(&id)).await?))?;
         for object in &backup.objects {
+            make_way(&objects, &mut lock, gathered.records.as_ref(), &id, object, rescuer.tempo).await?;
             put_back(&objects, &id, object).await?;
         }
         for step in &steps {
@@ -283,6 +288,7 @@ pub(crate) async fn put_over(
             Some(object) => Some(objects.create(&read, &object).await?),
             None => None,
         },
+        (Some(live), Some(_)) if backup.stands_for(&live) => return own(objects, backup, &live).await,
         (Some(live), Some(_)) => match backup.written_over(&live) {
             Some(object) => Some(objects.replace_object(&read, &object).await?),
             None => return own(objects, backup, &live).await,

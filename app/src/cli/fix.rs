@@ -90,7 +90,7 @@ pub(super) enum WayName {
     Unlock,
     /// Go back to the last good revision
     Rollback,
-    /// Finish an operation that failed and is mostly done
+    /// Finish an operation that failed and is mostly done: DESTRUCTIVE where objects have to be made anew
     Converge,
     /// Take finalizers, a hook's object or the release's own dead webhook out of the way: may be DESTRUCTIVE
     Unblock,
@@ -100,6 +100,8 @@ pub(super) enum WayName {
     Repair,
     /// Take a first install away again: DESTRUCTIVE
     Uninstall,
+    /// Take a release's objects away and make them anew, where nothing else is left: DESTRUCTIVE
+    Reinstall,
 }
 
 impl From<WayName> for Way {
@@ -114,6 +116,7 @@ impl From<WayName> for Way {
             WayName::Forget => Self::Forget,
             WayName::Repair => Self::Repair,
             WayName::Uninstall => Self::Uninstall,
+            WayName::Reinstall => Self::Reinstall,
         }
     }
 }
@@ -291,6 +294,7 @@ fn verb(way: Way) -> &'static str {
         Way::Rollback => "Roll back",
         Way::Repair => "Repair the records of",
         Way::Uninstall => "Uninstall",
+        Way::Reinstall => "Delete and make anew all objects of",
         Way::Converge => "Finish the failed operation on",
         Way::Unblock => "Unblock",
         Way::Forget => "Forget the newest revision of",
@@ -408,6 +412,7 @@ fn past(way: Way) -> &'static str {
         Way::Rollback => "Rolled back",
         Way::Repair => "Repaired",
         Way::Uninstall => "Uninstalled",
+        Way::Reinstall => "Reinstalled",
         Way::Converge => "Finished",
         Way::Unblock => "Unblocked",
         Way::Forget => "Forgot the newest revision of",

@@ -179,6 +179,7 @@ pub(super) fn effect_word(effect: EffectKind) -> &'static str {
     match effect {
         EffectKind::Created => "creates",
         EffectKind::Changed => "changes",
+        EffectKind::Replaced => "replaces",
         EffectKind::Unchanged => "keeps",
         EffectKind::Deleted => "deletes",
         EffectKind::Freed => "frees",

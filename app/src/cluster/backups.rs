@@ -264,6 +264,7 @@ mod tests {
             namespace: "shop".into(),
             name: "web".into(),
             before: Some(json!({"data": {"text": text}})),
+            replaced: false,
         };
         Backup {
             api_version: BACKUP_VERSION.into(),

@@ -1,8 +1,8 @@
 //! The backup before the first write: the records and every object that the work may change or delete.
 
 use refloat_core::manifest::with_versions;
-use refloat_core::observe::Observation;
-use refloat_core::plan::{RecordStep, Work};
+use refloat_core::observe::{Observation, Read};
+use refloat_core::plan::{Applied, RecordStep, Work};
 use refloat_core::record::StoredRecord;
 use refloat_core::rescue::{BACKUP_KIND, BACKUP_VERSION, Backup, ObjectBackup, given_values};
 
@@ -41,13 +41,20 @@ impl Fixer<'_> {
         }
         let mut objects = Vec::new();
         // A hook's object isn't put back: that would run it again.
-        let removed = work.remove.iter().filter(|removed| removed.marked).map(|removed| &removed.read);
-        let reads = work.apply.iter().map(|applied| &applied.read).chain(removed);
-        for read in reads {
-            objects.extend(ObjectBackup::new(read, super::objects::live(self.objects, read).await?));
+        let is_cleared = |read: &Read| work.clear.iter().any(|removed| removed.read == *read);
+        let replaced = |applied: &Applied| applied.replaces.is_some() || is_cleared(&applied.read);
+        let applied = work.apply.iter().map(|applied| (&applied.read, replaced(applied)));
+        let is_applied = |read: &Read| work.apply.iter().any(|applied| applied.read == *read);
+        let removed = work.clear.iter().filter(|removed| !is_applied(&removed.read)).chain(&work.remove);
+        let removed =
+            removed.filter(|removed| removed.marked).map(|removed| (&removed.read, is_cleared(&removed.read)));
+        for (read, replaced) in applied.chain(removed) {
+            let object = ObjectBackup::new(read, super::objects::live(self.objects, read).await?);
+            objects.extend(object.map(|object| ObjectBackup { replaced, ..object }));
         }
         let mut copies = Vec::new();
-        let unmarked = work.remove.iter().filter(|removed| !removed.marked).map(|removed| &removed.read);
+        let unmarked =
+            work.clear.iter().chain(&work.remove).filter(|removed| !removed.marked).map(|removed| &removed.read);
         for read in unmarked.chain(work.free.iter().map(|freed| &freed.read)) {
             copies.extend(super::objects::live(self.objects, read).await?);
         }

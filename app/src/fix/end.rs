@@ -99,8 +99,12 @@ fn verify(way: Way, after: Option<&Observation>) -> Result<(), String> {
     let status = after.newest().map_or(Status::Unknown, refloat_core::observe::Revision::status);
     let deployed = after.history.deployed().len();
     match (way, status) {
-        (Way::Complete | Way::Resume | Way::Rollback | Way::Converge, Status::Deployed) if deployed == 1 => Ok(()),
-        (Way::Complete | Way::Resume | Way::Rollback | Way::Converge, status) => {
+        (Way::Complete | Way::Resume | Way::Rollback | Way::Converge | Way::Reinstall, Status::Deployed)
+            if deployed == 1 =>
+        {
+            Ok(())
+        }
+        (Way::Complete | Way::Resume | Way::Rollback | Way::Converge | Way::Reinstall, status) => {
             Err(format!("the newest revision is {status} and {deployed} are deployed"))
         }
         (Way::Unlock, Status::Failed) => Ok(()),

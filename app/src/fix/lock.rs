@@ -41,6 +41,9 @@ pub struct Journal {
     pub backed_up: bool,
     /// Hooks that this fix saw succeed: their objects may be gone since.
     pub hooks_done: Vec<String>,
+    /// Whether everything is gone that had to be before anything is made: what is there since isn't deleted again.
+    #[serde(default)]
+    pub cleared: bool,
     /// What is being done.
     pub doing: String,
     /// Whether it is being taken back.

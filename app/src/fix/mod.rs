@@ -8,6 +8,7 @@ mod hooks;
 mod lock;
 mod objects;
 mod records;
+mod replace;
 mod task;
 mod traced;
 
@@ -185,6 +186,7 @@ pub async fn carry_out(
         began: now,
         backed_up: false,
         hooks_done: Vec::new(),
+        cleared: false,
         doing: "begun".to_owned(),
         undoing: false,
     };
@@ -264,11 +266,13 @@ impl Fixer<'_> {
     async fn run(&mut self, work: &Work) -> Result<(), Failure> {
         self.untouched().await?;
         self.records(&work.first).await?;
+        self.clear(work).await?;
         self.hooks(&work.before).await?;
         if !work.apply.is_empty() {
             self.note(&format!("applying {}", counted(work.apply.len(), "object"))).await?;
         }
         for applied in &work.apply {
+            self.make_way(applied).await?;
             (self.tell)(&format!("applying {}", applied.words));
             objects::apply(self.objects, &self.id, applied).await?;
             let now = self.now().await?;
@@ -298,20 +302,7 @@ impl Fixer<'_> {
     /// Waits until what was applied is ready, and what an uninstall removed is gone.
     async fn until_ready(&mut self, work: &Work) -> Result<(), Failure> {
         if work.apply.is_empty() {
-            let words = format!("{} objects are gone", work.remove.len());
-            let id = self.id.clone();
-            return self
-                .until(&words, objects::LOOK_EVERY, async |fixer: &Self| {
-                    for removed in &work.remove {
-                        let found = objects::live(fixer.objects, &removed.read).await?;
-                        let waits = |found| refloat_core::plan::stays(&id, found, removed.marked).is_none();
-                        if found.as_ref().is_some_and(waits) {
-                            return Ok(None);
-                        }
-                    }
-                    Ok(Some(()))
-                })
-                .await;
+            return self.until_gone(&work.remove).await;
         }
         let words = format!("{} objects are ready", work.apply.len());
         self.until(&words, READY_EVERY, async |fixer: &Self| {

@@ -108,7 +108,7 @@ async fn clientside(
 }
 
 /// An object of another release, or of none, is never written.
-fn ours(id: &ReleaseId, words: &str, found: &Value) -> Result<(), Failure> {
+pub(super) fn ours(id: &ReleaseId, words: &str, found: &Value) -> Result<(), Failure> {
     let annotation =
         |key: &str| found.pointer(&format!("/metadata/annotations/meta.helm.sh~1{key}")).and_then(Value::as_str);
     let (name, namespace) = (annotation("release-name"), annotation("release-namespace"));

@@ -142,6 +142,7 @@ pub async fn put_all_back(
         began: backup.taken_at,
         backed_up: plan.is_none(),
         hooks_done: Vec::new(),
+        cleared: false,
         doing: "begun".to_owned(),
         undoing: false,
     };

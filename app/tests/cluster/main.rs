@@ -37,6 +37,8 @@ mod ways_hooks;
 mod ways_last;
 mod ways_race;
 mod ways_refused;
+mod ways_reinstall;
+mod ways_replace;
 mod ways_unblock;
 mod ways_versions;
 

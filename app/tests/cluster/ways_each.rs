@@ -227,3 +227,36 @@ fn done(ns: &Namespace<'static>, major: Major, story: &Story, plan: &Value, befo
     let image = &after.objects["deployment/web"]["spec"]["template"]["spec"]["containers"][0]["image"];
     assert_eq!(image, &format!("registry.example/app:{}", story.version));
 }
+
+#[test]
+fn a_rollback_looks_further_back_than_what_is_broken() {
+    each([(Driver::Secret, Major::V3), (Driver::ConfigMap, Major::V4)], |(driver, major)| {
+        let ns = namespace("further", driver);
+        helm(&ns, major, "install", "version=1");
+        helm(&ns, major, "upgrade", "version=2");
+        helm(&ns, major, "upgrade", "version=2");
+        killed(&ns, major, "upgrade", "version=2,pod.behaviour=never-ready", "PATCH~/deployments/web:kill-before");
+        mark(&ns, driver, 3, "superseded");
+        for revision in [2, 3] {
+            // Its head can be read, and its end is gone.
+            let record = crate::record::Record::new(&ns, driver, "web", revision);
+            let inner = record.inner();
+            record.store(&inner[..inner.len() * 15 / 16 / 4 * 4]);
+        }
+        let plan = refloat_json(&ns, ["plan", "web", "-o", "json"]);
+        let option = plan["options"].as_array().unwrap().iter().find(|option| option["id"] == "rollback").unwrap();
+        assert_eq!(option["applicable"], true, "{option}");
+        assert!(option["why"].as_str().unwrap().starts_with("revision 1 is known to have been good"), "{option}");
+        let done = fixed(&ns, "rollback", &[]);
+        assert_eq!((&done["to"], &done["revision"]), (&"deployed".into(), &4.into()));
+        let after = Moment::settled(&ns);
+        let image = &after.objects["deployment/web"]["spec"]["template"]["spec"]["containers"][0]["image"];
+        assert_eq!(image, "registry.example/app:1");
+        assert!(after.names().contains("configmap/web-b") && !after.names().contains("configmap/web-c"));
+        unlocked(&ns);
+        for (version, major) in [("version=3", Major::V4), ("version=4", Major::V3)] {
+            helm(&ns, major, "upgrade", version);
+            assert_eq!(statuses(&ns, major).last().unwrap(), "deployed");
+        }
+    });
+}

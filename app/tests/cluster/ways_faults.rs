@@ -2,7 +2,7 @@
 //! `undo` leads back to where it began, from where it is made to fail at the next write.
 
 use bed::corpus::Case;
-use bed::corpus::objects::{config_map, service};
+use bed::corpus::objects::{config_map, service, with};
 use bed::{Driver, Killed, Major, Namespace};
 
 use crate::ways::{Moment, helm, killed, lock, own_webhook, proxied, unlocked, webhook_path};
@@ -18,6 +18,13 @@ fn stuck(ns: &Namespace<'static>, major: Major) {
     killed(ns, major, "upgrade", &format!("version=2,{parts}"), "PATCH~/configmaps/web-a:kill-after");
 }
 
+/// An install that was killed between its ConfigMaps.
+fn begun(ns: &Namespace<'static>, major: Major) {
+    let parts = "parts.deployment=false,parts.pvc=false,parts.service=false";
+    let method = if major == Major::V3 { "POST" } else { "PATCH" };
+    killed(ns, major, "install", &format!("version=1,{parts}"), &format!("{method}~/configmaps/web-b:kill-before"));
+}
+
 /// An upgrade that the release's own webhook refused, which nothing answers.
 fn refused(ns: &Namespace<'static>, major: Major) {
     let case = Case::new(ns, major);
@@ -26,6 +33,18 @@ fn refused(ns: &Namespace<'static>, major: Major) {
     std::thread::sleep(std::time::Duration::from_millis(1500));
     let next = [&own[..], &[config_map("web-settings", "2")]].concat();
     case.helm("upgrade", 2, &next, &[]).unwrap().failed().unwrap();
+}
+
+/// An upgrade that the server refused, as it changes what was sealed: that is deleted and made anew.
+fn sealed(ns: &Namespace<'static>, major: Major) {
+    let case = Case::new(ns, major);
+    let chart = |version: &str| {
+        let sealed = with(config_map("web-sealed", version), &serde_json::json!({"immutable": true}));
+        [config_map("web-a", version), config_map("web-b", version), sealed]
+    };
+    case.install(1, &chart("1"), &[]).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    case.helm("upgrade", 2, &chart("2"), &[]).unwrap().failed().unwrap();
 }
 
 /// What counts of a moment in the end: the objects, and the records by status.
@@ -45,8 +64,15 @@ fn end(ns: &Namespace<'static>) -> (Moment, Vec<(String, String)>) {
 fn at_each_write_of_a_fix() {
     // A refusal for now is 503 or 429: in turn.
     let faults = [["status=503", "status=429"], ["cut-before"; 2], ["cut-after"; 2]];
-    let ways: [(&str, Major, Make); 3] =
-        [("resume", Major::V3, stuck), ("rollback", Major::V4, stuck), ("unblock", Major::V4, refused)];
+    let ways: [(&str, Major, Make); 7] = [
+        ("resume", Major::V3, stuck),
+        ("rollback", Major::V4, stuck),
+        ("unblock", Major::V4, refused),
+        ("converge", Major::V3, sealed),
+        ("converge", Major::V4, sealed),
+        ("reinstall", Major::V3, begun),
+        ("reinstall", Major::V4, begun),
+    ];
     each(ways.into_iter().flat_map(|way| faults.map(|fault| (way, fault))), |((way, major, make), faults)| {
         let ns = namespace("faults", Driver::Secret);
         make(&ns, major);

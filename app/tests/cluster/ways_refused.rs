@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::ways::{Moment, NO_HOOKS, fix, fixed, foretold, helm, killed, killed_among_objects, statuses, unlocked};
 use crate::{each, namespace, refloat, refloat_json};
 
-const WAYS: [&str; 9] =
-    ["complete", "resume", "unlock", "rollback", "converge", "unblock", "forget", "repair", "uninstall"];
+const WAYS: [&str; 10] =
+    ["complete", "resume", "unlock", "rollback", "converge", "unblock", "forget", "repair", "uninstall", "reinstall"];
 
 #[test]
 fn on_a_healthy_release_every_way_is_refused() {
@@ -42,6 +42,7 @@ fn on_a_stuck_release_ways_that_dont_fit_are_refused_and_so_is_all_without_the_w
             ("complete", "not all of its work is done"),
             ("repair", "the records don't contradict each other"),
             ("uninstall", "there is something to go back to"),
+            ("reinstall", "there is something to go back to"),
             ("converge", "no operation failed; one that is open is resumed"),
             ("unblock", "nothing is in the way that could be taken out of it"),
         ] {

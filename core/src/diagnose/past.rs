@@ -8,6 +8,9 @@ use super::diagnosis::LastGood;
 use crate::observe::Observation;
 use crate::record::{RecordMeta, Status};
 
+/// How many payloads are opened at most in search of a revision to go back to.
+const MOST_OPENED: usize = 8;
+
 /// A revision, shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,7 +65,22 @@ fn one(seen: &Observation, record: &RecordMeta) -> Past {
 /// The newest revision, other than one under way, that was deployed: only a finished operation is ever marked deployed or superseded (Helm
 /// 4.3 `pkg/action/upgrade.go`, `rollback.go`), but for a failed rollback, which supersedes whatever was newest.
 pub fn last_good(case: &Case<'_>) -> Option<LastGood> {
-    let history = past(case.seen);
+    good(case.seen)
+}
+
+/// Takes what was read so far; gives the revision to be opened next for there to be one to go back to: the last good one, as far as heads
+/// tell. One that turns out broken makes room for an older one, so that no more are opened than are needed.
+pub fn good_to_open(seen: &Observation) -> Option<u64> {
+    let done = seen.newest().is_none_or(|newest| newest.status() == Status::Deployed);
+    if done || seen.revisions.len() >= MOST_OPENED {
+        return None;
+    }
+    let good = good(seen)?.revision;
+    (!seen.revisions.contains_key(&good) && seen.history.revision(good).is_some()).then_some(good)
+}
+
+fn good(seen: &Observation) -> Option<LastGood> {
+    let history = past(seen);
     let is = |past: &&Past, status: Status| Status::parse(&past.status) == Some(status) && past.readable != Some(false);
     let good = |past: &Past, why: &str| LastGood { revision: past.revision, why: why.to_owned() };
     if let Some(deployed) = history.iter().find(|past| is(past, Status::Deployed)) {

@@ -1,7 +1,8 @@
-//! Finishing an operation that failed, where most of it is done: forward, to what the failed revision holds.
+//! Finishing an operation that failed, where most of it is done: forward, to what the failed revision holds. Objects that can't be changed to
+//! that are deleted and made anew.
 
 use super::work::Work;
-use super::{Refusal, Way, finish, readable};
+use super::{Refusal, Way, finish, readable, replace};
 use crate::diagnose::{Case, Operation};
 use crate::observe::OperationKind;
 use crate::record::Status;
@@ -19,5 +20,7 @@ pub(super) fn converge(case: &Case<'_>, operation: &Operation<'_>) -> Result<Wor
         let counts = format!("{} of the {} objects it was to change", operation.done, operation.of);
         return no(&format!("only {counts} are as it wants them, so the way back is shorter"));
     }
-    finish::finish(case, operation, Way::Converge)
+    let mut work = finish::finish(case, operation, Way::Converge)?;
+    replace::replace(case, &mut work.apply)?;
+    Ok(work)
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use super::work::{Applied, HookStep, RecordStep, Removed, Work, hook_step, sent};
 use super::{Refusal, Way};
-use crate::diagnose::{Case, HookView, Operation};
+use crate::diagnose::{Case, HookRun, HookView, Operation};
 use crate::manifest::{ManifestObject, uninstall_place};
 use crate::observe::{Live, Lookup, OperationKind, Read, Revision};
-use crate::record::{InfoEdit, RecordMeta, Status};
+use crate::record::{Hook, InfoEdit, RecordMeta, Status};
 
 /// Takes a case and its operation; gives the rest of the operation's work.
 pub fn finish(case: &Case<'_>, operation: &Operation<'_>, way: Way) -> Result<Work, Refusal> {
@@ -33,6 +33,7 @@ pub fn finish(case: &Case<'_>, operation: &Operation<'_>, way: Way) -> Result<Wo
         before: hooks(case, &operation.before)?,
         apply: applied(case, newest)?,
         remove: forgotten(case, newest)?,
+        clear: Vec::new(),
         free: Vec::new(),
         wait: true,
         after: hooks(case, &operation.after)?,
@@ -75,6 +76,32 @@ pub fn sealed(revision: u64, why: &str) -> RecordStep {
 /// Hooks as steps. One whose object can't be read stops everything: what it does isn't known.
 fn hooks(case: &Case<'_>, views: &[HookView<'_>]) -> Result<Vec<HookStep>, Refusal> {
     views.iter().map(|view| hook_step(case, view).ok_or_else(|| Refusal::UnknownObject(view.words()))).collect()
+}
+
+/// A revision's hooks of an event, none of which has run.
+pub fn fresh_hooks(case: &Case<'_>, target: &Revision, event: &str) -> Result<Vec<HookStep>, Refusal> {
+    let steps = target.hooks_of(event).into_iter().map(|(hook, object)| {
+        let step = object.and_then(|object| fresh_hook(case, hook, object, event));
+        step.ok_or_else(|| Refusal::UnknownObject(hook.name.clone()))
+    });
+    steps.collect()
+}
+
+/// A hook that hasn't run.
+fn fresh_hook(case: &Case<'_>, hook: &Hook, object: &ManifestObject, event: &str) -> Option<HookStep> {
+    let view = HookView {
+        hook,
+        object: Some(object),
+        live: case.seen.live(object),
+        event: event.to_owned(),
+        run: HookRun::NeverRan,
+        why: None,
+        started: None,
+        ended: None,
+        recorded: false,
+        runs: Vec::new(),
+    };
+    hook_step(case, &view)
 }
 
 fn named(object: &ManifestObject) -> String {
@@ -120,6 +147,7 @@ fn as_wanted(case: &Case<'_>, target: &Revision, object: &ManifestObject) -> Res
         object: sent(&case.seen.id, object, namespaced, true),
         originals: originals.map(|old| sent(&case.seen.id, old, namespaced, true)).collect(),
         server_side: target.server_side(),
+        replaces: None,
     })
 }
 
@@ -146,7 +174,7 @@ fn as_created(case: &Case<'_>, view: &HookView<'_>) -> Result<Applied, Refusal> 
             _ => Refusal::UnknownObject(object),
         }
     })?;
-    Ok(Applied { read, words, object, originals: Vec::new(), server_side: false })
+    Ok(Applied { read, words, object, originals: Vec::new(), server_side: false, replaces: None })
 }
 
 /// What other opened revisions have and this one doesn't.

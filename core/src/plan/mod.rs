@@ -7,7 +7,9 @@ mod converge;
 mod finish;
 mod leave;
 mod options;
+mod reinstall;
 mod repair;
+mod replace;
 mod rollback;
 mod saved;
 #[cfg(test)]
@@ -95,6 +97,7 @@ pub fn work(case: &Case<'_>, operation: &Operation<'_>, way: Way, records_only: 
         Way::Converge => converge::converge(case, operation),
         Way::Unblock => unblock::unblock(case, operation),
         Way::Uninstall => uninstall::uninstall(case),
+        Way::Reinstall => reinstall::reinstall(case, operation),
     }
 }
 

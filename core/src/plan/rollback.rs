@@ -1,10 +1,9 @@
 //! Going back to the last good revision.
 
-use super::work::{HookStep, RecordStep, Work, hook_step};
+use super::work::{RecordStep, Work};
 use super::{Refusal, Way, finish, readable};
-use crate::diagnose::{Case, HookRun, HookView, Operation, last_good};
-use crate::manifest::ManifestObject;
-use crate::record::{Hook, InfoEdit, Status};
+use crate::diagnose::{Case, Operation, last_good};
+use crate::record::{InfoEdit, Status};
 
 /// Stores a new revision made of the last good one, as `helm rollback` does, and finishes it; the abandoned one is sealed.
 pub(super) fn rollback(case: &Case<'_>, operation: &Operation<'_>) -> Result<Work, Refusal> {
@@ -30,42 +29,16 @@ pub(super) fn rollback(case: &Case<'_>, operation: &Operation<'_>) -> Result<Wor
     first.push(RecordStep::Create { from: good, revision, edit: begun });
     let mut last = finish::superseded(case, revision);
     last.push(RecordStep::Edit { revision, edit: edit(Status::Deployed), seal: false });
-    let hooks = |event: &str| -> Result<Vec<HookStep>, Refusal> {
-        target
-            .hooks_of(event)
-            .into_iter()
-            .map(|(hook, object)| {
-                let object = object.ok_or_else(|| Refusal::UnknownObject(hook.name.clone()))?;
-                fresh_hook(case, hook, object, event).ok_or_else(|| Refusal::UnknownObject(hook.name.clone()))
-            })
-            .collect()
-    };
     Ok(Work {
         way: Way::Rollback,
         first,
-        before: hooks("pre-rollback")?,
+        before: finish::fresh_hooks(case, target, "pre-rollback")?,
         apply: finish::applied(case, target)?,
         remove: finish::forgotten(case, target)?,
+        clear: Vec::new(),
         free: Vec::new(),
         wait: true,
-        after: hooks("post-rollback")?,
+        after: finish::fresh_hooks(case, target, "post-rollback")?,
         last,
     })
-}
-
-/// A hook that hasn't run.
-fn fresh_hook(case: &Case<'_>, hook: &Hook, object: &ManifestObject, event: &str) -> Option<HookStep> {
-    let view = HookView {
-        hook,
-        object: Some(object),
-        live: case.seen.live(object),
-        event: event.to_owned(),
-        run: HookRun::NeverRan,
-        why: None,
-        started: None,
-        ended: None,
-        recorded: false,
-        runs: Vec::new(),
-    };
-    hook_step(case, &view)
 }

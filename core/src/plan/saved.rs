@@ -238,7 +238,7 @@ fn guards(situation: &Situation<'_>, work: &Work, records_only: bool) -> Result<
     let rests = situation.case.objects.iter().filter(|_| work.way != Way::Repair && !records_only);
     let rests = rests.filter_map(|object| Some((seen.read_of(object.manifest()?)?, object.words())));
     let applied = work.apply.iter().map(|applied| (applied.read.clone(), applied.words.clone()));
-    let removed = work.remove.iter().map(|removed| (removed.read.clone(), removed.words.clone()));
+    let removed = work.clear.iter().chain(&work.remove).map(|removed| (removed.read.clone(), removed.words.clone()));
     let freed = work.free.iter().map(|freed| (freed.read.clone(), freed.words.clone()));
     let hooks = work.before.iter().chain(&work.after).map(|hook| (hook.read.clone(), hook.name.clone()));
     for (read, what) in rests.chain(applied).chain(removed).chain(freed).chain(hooks) {

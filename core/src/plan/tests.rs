@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Plan, Situation, Way, WayOut, automatic, plan};
+use super::{EffectKind, Plan, Situation, Way, WayOut, automatic, plan};
 use crate::diagnose::causes::api_tests::{Stage, ago, config_map, live, now};
 use crate::diagnose::{Case, LivenessVerdict, Scene, causes, liveness, operation};
 use crate::observe::{Read, known};
@@ -92,7 +92,7 @@ fn held(name: &str, finalizer: &str) -> Value {
 
 #[test]
 fn each_leaf_of_the_decision_tree_has_its_way() {
-    use Way::{Complete, Converge, Forget, Repair, Resume, Rollback, Unblock, Uninstall, Unlock, Wait};
+    use Way::{Complete, Converge, Forget, Reinstall, Repair, Resume, Rollback, Unblock, Uninstall, Unlock, Wait};
     let both = pair("1");
     let deployed = Stage::new().revision(1, Status::Deployed, "Install complete", 7200, &both);
     let deployed = both.iter().fold(deployed, |stage, object| stage.there(live(object.clone())));
@@ -101,26 +101,30 @@ fn each_leaf_of_the_decision_tree_has_its_way() {
         ("failed, as before", failed("1", "1"), vec![Rollback]),
         ("failed, all new", failed("2", "2"), vec![Converge, Rollback]),
         ("failed, half and half", failed("2", "1"), vec![Rollback]),
-        ("failed install", install(Status::Failed, "Release \"web\" failed: x", &both[..1]), vec![Uninstall]),
+        (
+            "failed install",
+            install(Status::Failed, "Release \"web\" failed: x", &both[..1]),
+            vec![Uninstall, Reinstall],
+        ),
         (
             "failed install, all there",
             install(Status::Failed, "Release \"web\" failed: x", &both),
-            vec![Converge, Uninstall],
+            vec![Converge, Uninstall, Reinstall],
         ),
         (
             "install, half",
             install(Status::PendingInstall, "Initial install underway", &both[..1]),
-            vec![Resume, Unlock, Uninstall],
+            vec![Resume, Unlock, Uninstall, Reinstall],
         ),
         (
             "install, nothing made",
             install(Status::PendingInstall, "Initial install underway", &[]),
-            vec![Resume, Unlock, Forget, Uninstall],
+            vec![Resume, Unlock, Forget, Uninstall, Reinstall],
         ),
         (
             "install, all there",
             install(Status::PendingInstall, "Initial install underway", &both),
-            vec![Complete, Resume, Unlock, Uninstall],
+            vec![Complete, Resume, Unlock, Uninstall, Reinstall],
         ),
         ("upgrade, half", pending("2", "1"), vec![Resume, Unlock, Rollback, Forget]),
         ("upgrade, all new", pending("2", "2"), vec![Complete, Resume, Unlock, Rollback, Forget]),
@@ -128,6 +132,11 @@ fn each_leaf_of_the_decision_tree_has_its_way() {
             "rollback, half",
             upgrade(Status::PendingRollback, "Rollback to 1", "2", "1"),
             vec![Resume, Unlock, Rollback, Forget],
+        ),
+        (
+            "failed rollback",
+            upgrade(Status::Failed, "Rollback \"web\" failed: context deadline exceeded", "2", "1"),
+            vec![Rollback, Reinstall],
         ),
         ("uninstall, half", uninstall(&[live(both[0].clone())]), vec![Resume]),
         ("uninstall, all gone", uninstall(&[]), vec![Complete, Resume]),
@@ -173,6 +182,27 @@ fn to_forget_loses_the_attempt_and_does_to_the_objects_what_unlock_does() {
     assert_eq!(forget.steps.last().unwrap(), "delete the record of revision 2");
     let half = of(&install(Status::PendingInstall, "Initial install underway", &pair("1")[..1]), Way::Forget);
     assert!(!half.applicable && half.why.contains("uninstall takes both away"), "{}", half.why);
+}
+
+#[test]
+fn to_reinstall_loses_all_that_is_there_and_ends_where_resume_does() {
+    let stage = install(Status::PendingInstall, "Initial install underway", &pair("1")[..1]);
+    let (option, resume) = (of(&stage, Way::Reinstall), of(&stage, Way::Resume));
+    assert!(option.applicable && option.destructive, "{}", option.why);
+    assert_eq!(option.losses, ["configmap/a: what it holds now, but for the backup"]);
+    let effects: Vec<_> = option.effects.iter().map(|effect| (effect.object.as_str(), effect.effect)).collect();
+    assert_eq!(effects, [("configmap/a", EffectKind::Replaced), ("configmap/b", EffectKind::Created)]);
+    assert_eq!(option.then, resume.then);
+    assert_eq!(option.steps.last(), resume.steps.last());
+    assert!(option.steps[0].starts_with("delete 2 objects, all that the release has but what is kept"));
+    for (stage, why) in [
+        (pending("2", "1"), "something to go back to"),
+        (uninstall(&[live(pair("1")[0].clone())]), "an uninstall is under way"),
+        (records(Status::Deployed, Status::Deployed), "nothing failed"),
+    ] {
+        let option = of(&stage, Way::Reinstall);
+        assert!(!option.applicable && option.why.contains(why), "{}", option.why);
+    }
 }
 
 #[test]
@@ -250,6 +280,42 @@ fn what_cant_be_changed_back_is_no_way_back() {
         "{what:?}"
     );
     assert_ne!(open(&stage("new"))[0], Way::Rollback);
+}
+
+#[test]
+fn what_cant_be_changed_is_made_anew_where_it_is_known_what_goes_with_it() {
+    let stage = |kind: &str, version: &str, field: &str| {
+        let object = |value: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}, "spec": {field: value}});
+        let all = |value: &str| [config_map("a", value), config_map("b", value), object(value)];
+        let words = format!(
+            "Upgrade \"web\" failed: cannot patch \"x\" with kind {kind}: {kind} \"x\" is invalid: spec.{field}: Invalid value: \"2\": field is immutable"
+        );
+        let stage = Stage::upgrade(Status::Failed, &words, &all("1"), &all("2"));
+        let stage = stage.there(live(config_map("a", "2"))).there(live(config_map("b", "2")));
+        let mut there = live(object("1"));
+        there["metadata"]["uid"] = json!("first");
+        there["metadata"]["creationTimestamp"] = json!(ago(90_000).to_string());
+        stage.there(there)
+    };
+    let option = of(&stage("StatefulSet", "apps/v1", "serviceName"), Way::Converge);
+    assert!(option.applicable && option.destructive, "{}", option.why);
+    assert_eq!(option.losses.len(), 1);
+    assert!(
+        option.losses[0]
+            .starts_with("statefulset/x, deleted and made anew as spec.serviceName can't be changed: its pods")
+    );
+    assert_eq!(option.steps[0], "delete statefulset/x and make it anew, as spec.serviceName can't be changed in place");
+    let effects: Vec<_> = option.effects.iter().map(|effect| (effect.object.as_str(), effect.effect)).collect();
+    assert_eq!(effects[2], ("statefulset/x", EffectKind::Replaced));
+    assert!(option.preconditions.iter().all(|condition| condition.met != Some(false)), "{:?}", option.preconditions);
+    assert!(option.undo.contains("once more"), "{}", option.undo);
+    assert_ne!(open(&stage("StatefulSet", "apps/v1", "serviceName"))[0], Way::Converge);
+    for (kind, version, why) in
+        [("PersistentVolumeClaim", "v1", "data may go with it"), ("PodDisruptionBudget", "policy/v1", "isn't known")]
+    {
+        let option = of(&stage(kind, version, "storageClassName"), Way::Converge);
+        assert!(!option.applicable && option.why.contains(why), "{kind}: {}", option.why);
+    }
 }
 
 #[test]

@@ -28,13 +28,15 @@ pub enum Way {
     Repair,
     /// Take the release away: objects, hooks' objects and records.
     Uninstall,
+    /// Take the release's objects away and make them anew, with the hooks of an install; its records stay.
+    Reinstall,
     /// Have a person decide.
     Escalate,
 }
 
 impl Way {
     /// All of them, safest first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Wait,
         Self::Complete,
         Self::Repair,
@@ -45,6 +47,7 @@ impl Way {
         Self::Unblock,
         Self::Forget,
         Self::Uninstall,
+        Self::Reinstall,
         Self::Escalate,
     ];
 
@@ -58,6 +61,7 @@ impl Way {
             Self::Rollback => "rollback",
             Self::Repair => "repair",
             Self::Uninstall => "uninstall",
+            Self::Reinstall => "reinstall",
             Self::Converge => "converge",
             Self::Unblock => "unblock",
             Self::Forget => "forget",

@@ -21,6 +21,8 @@ pub struct Work {
     pub way: Way,
     /// Record writes before anything else.
     pub first: Vec<RecordStep>,
+    /// Objects to delete and to wait for until they are gone, in this order, before anything is made.
+    pub clear: Vec<Removed>,
     /// Hooks before the objects.
     pub before: Vec<HookStep>,
     /// Objects to create or change, in this order.
@@ -41,8 +43,8 @@ impl Work {
     /// Nothing to do.
     pub fn none(way: Way) -> Self {
         let (first, last, before, after) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (apply, remove, free) = (Vec::new(), Vec::new(), Vec::new());
-        Self { way, first, before, apply, remove, free, wait: false, after, last }
+        let (clear, apply, remove, free) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { way, first, clear, before, apply, remove, free, wait: false, after, last }
     }
 
     /// Every record write, in order.
@@ -134,6 +136,24 @@ pub struct Applied {
     pub originals: Vec<Value>,
     /// Whether the server merges it (Helm 4's way), or the client.
     pub server_side: bool,
+    /// The object that has to go first, as it can't be changed to that.
+    pub replaces: Option<Replaced>,
+}
+
+/// An object that is deleted for another to be made in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The server's id of it: what is made anew has another, so that it isn't deleted, too.
+    pub uid: String,
+    /// The field that can't be changed.
+    pub field: String,
+}
+
+impl Replaced {
+    /// Whether a live object is the one that has to go.
+    pub fn is(&self, live: &Value) -> bool {
+        live.pointer("/metadata/uid").and_then(Value::as_str) == Some(&self.uid)
+    }
 }
 
 /// An object to be deleted.
@@ -208,6 +228,8 @@ pub enum EffectKind {
     Created,
     /// Some of its fields change.
     Changed,
+    /// It is deleted and made anew.
+    Replaced,
     /// It stays as it is.
     Unchanged,
     /// It goes.
@@ -245,6 +267,10 @@ impl Applied {
         let (effect, note) = match live {
             Live::Absent => (EffectKind::Created, String::new()),
             Live::Unknown(why) => (EffectKind::Unknown, why.clone()),
+            Live::Found(live) if self.replaces.as_ref().is_some_and(|old| old.is(live)) => {
+                let field = self.replaces.as_ref().map(|old| old.field.as_str()).unwrap_or_default();
+                (EffectKind::Replaced, format!("{field} can't be changed"))
+            }
             Live::Found(live) if live.pointer("/metadata/deletionTimestamp").is_some() => {
                 (EffectKind::Unknown, "it is being deleted".to_owned())
             }

@@ -20,11 +20,11 @@ pub enum Word {
 /// back with nothing. Of a rollback it is the release itself.
 pub fn goes_back(case: &Case<'_>, work: &Work, effects: &[Effect]) -> Option<String> {
     match (work.way, case.kind) {
-        (Way::Rollback, _) | (Way::Resume | Way::Converge, OperationKind::Rollback) => {
+        (Way::Rollback, _) | (Way::Resume | Way::Converge | Way::Reinstall, OperationKind::Rollback) => {
             return Some("the release".to_owned());
         }
         // What they do is what the newest revision is for, or nothing.
-        (Way::Wait | Way::Complete | Way::Repair | Way::Resume | Way::Converge, _) => return None,
+        (Way::Wait | Way::Complete | Way::Repair | Way::Resume | Way::Converge | Way::Reinstall, _) => return None,
         (Way::Unblock | Way::Uninstall | Way::Escalate, _) => return None,
         // Away from a rollback is no way back.
         (Way::Unlock | Way::Forget, OperationKind::Rollback) => return None,

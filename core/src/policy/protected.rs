@@ -109,6 +109,7 @@ pub fn protection(policy: &Policy, case: &Case<'_>, work: &Work, effects: &[Effe
         let mut effects = effects.iter().filter(|effect| effect.object == words);
         let what = effects.find_map(|effect| match effect.effect {
             EffectKind::Changed => Some("changed"),
+            EffectKind::Replaced => Some("deleted and made anew"),
             EffectKind::Deleted => Some("deleted"),
             EffectKind::Freed => Some("freed of its finalizers, and so deleted"),
             EffectKind::Run if live.is_some() => Some("deleted to be run again"),
@@ -118,7 +119,7 @@ pub fn protection(policy: &Policy, case: &Case<'_>, work: &Work, effects: &[Effe
         Some(format!("{words} would be {what}, and policy ({}) protects {}", said.by, said.value))
     };
     let applied = work.apply.iter().map(|applied| (&applied.read, &applied.words));
-    let removed = work.remove.iter().map(|removed| (&removed.read, &removed.words));
+    let removed = work.clear.iter().chain(&work.remove).map(|removed| (&removed.read, &removed.words));
     let freed = work.free.iter().map(|freed| (&freed.read, &freed.words));
     let done = |hook: &&HookStep| !matches!(hook.run, HookRun::Succeeded | HookRun::Passed | HookRun::Running);
     let hooks = work.before.iter().chain(&work.after).filter(done).map(|hook| (&hook.read, &hook.name));

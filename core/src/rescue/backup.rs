@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::diagnose::fixed_field;
 use crate::observe::{Kind, Read};
 use crate::record::{RecordId, StoredRecord};
 
@@ -114,6 +115,9 @@ pub struct ObjectBackup {
     pub name: String,
     /// As it was; `None` if it wasn't there.
     pub before: Option<Value>,
+    /// Whether the fix deletes it and makes another in its place; if missing, it doesn't.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
 }
 
 impl ObjectBackup {
@@ -127,6 +131,7 @@ impl ObjectBackup {
             namespace: namespace.clone(),
             name: name.clone(),
             before,
+            replaced: false,
         })
     }
 
@@ -150,6 +155,30 @@ impl ObjectBackup {
             Some(object)
         };
         self.before.as_ref().is_some_and(|before| plain(before) == plain(live))
+    }
+
+    /// Takes the object as it is; says whether it was made in place of the one that was there, and is as that was.
+    pub fn stands_for(&self, live: &Value) -> bool {
+        self.is_another(live) && self.is_as(live) && !self.is_fixed(live)
+    }
+
+    /// Takes the object as it is; says whether it has to be gone before the one that was there can be made again: it was made in its place and
+    /// can't be written over. A claim is left alone, as there may be data in it by now.
+    pub fn is_in_the_way(&self, live: &Value) -> bool {
+        let going = live.pointer("/metadata/deletionTimestamp").is_some();
+        let another = self.is_another(live) && !self.stands_for(live) && self.kind != "PersistentVolumeClaim";
+        another || self.replaced && going
+    }
+
+    /// Whether a fix that replaces it has made another.
+    fn is_another(&self, live: &Value) -> bool {
+        let uid = |object: &Value| object.pointer("/metadata/uid").cloned();
+        self.replaced && self.before.as_ref().is_some_and(|before| uid(before) != uid(live))
+    }
+
+    /// Whether a field can't be changed back to what it was.
+    fn is_fixed(&self, live: &Value) -> bool {
+        self.restored().is_some_and(|before| fixed_field(&self.kind, live, &before, None).is_some())
     }
 
     /// The object as it is to be sent to be made anew: without what the server sets, and without what is gone with it.

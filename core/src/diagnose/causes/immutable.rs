@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::words::{Refusal, after, arg, cause, look, refusals, see};
 use super::{Cause, Confidence, Scene, depth};
 use crate::compare::Side;
-use crate::diagnose::case::{Object, text};
+use crate::diagnose::case::{Case, Object, text, time};
 use crate::observe::OperationKind;
 
 /// The server's words (Kubernetes 1.35 `pkg/apis/*/validation`, apimachinery `pkg/api/validation/objectmeta.go`).
@@ -69,9 +69,7 @@ pub fn rule(scene: &Scene<'_>) -> Vec<Cause> {
 }
 
 fn told(scene: &Scene<'_>, refusal: &Refusal<'_>) -> Cause {
-    let field = after(&refusal.text, " is invalid: ").and_then(|rest| rest.split_once(": ")).map(|(field, _)| field);
-    let field = field.filter(|field| !field.contains(' ')).unwrap_or("a field");
-    let summary = format!("{} can't be changed in place: {field} is immutable", refusal.words());
+    let summary = format!("{} can't be changed in place: {} is immutable", refusal.words(), field(refusal));
     let mut cause = cause("immutable-field", Confidence::Certain, depth::BLOCKER, summary);
     cause.evidence.push(refusal.text.clone());
     cause.command = look(scene, refusal);
@@ -129,6 +127,35 @@ fn foretold(scene: &Scene<'_>, object: &Object<'_>) -> Option<Cause> {
     cause.command = see(object.kind, object.namespace, object.name);
     cause.remedy = remedy(object.kind, object.name);
     Some(cause)
+}
+
+/// Takes a case of an operation that failed; gives the objects that aren't as the newest revision wants them and that can't be changed to it,
+/// each with a field that stands against it: one that the server is known never to change, or that it refused to.
+pub fn unchangeable<'c, 'a>(case: &'c Case<'a>) -> Vec<(&'c Object<'a>, String)> {
+    let refused: Vec<Refusal<'_>> =
+        refusals(case).into_iter().filter(|refusal| !refusal.hook && is_immutable(refusal)).collect();
+    let found = case.objects.iter().filter_map(|object| {
+        let (live, new) = (object.live.found()?, object.new?);
+        if matches!(object.standing.side, Side::New | Side::Same | Side::NotOurs) {
+            return None;
+        }
+        let is_meant = |refusal: &&Refusal<'_>| {
+            let kind = refusal.kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case(object.kind));
+            kind && refusal.name.as_deref() == Some(object.name)
+        };
+        // What was refused was there before; what was made since is as it is wanted, however it reads now.
+        let older = time(live, "/metadata/creationTimestamp") < case.began;
+        let told = || refused.iter().find(is_meant).filter(|_| older).map(|refusal| field(refusal).to_owned());
+        let known = fixed_field(object.kind, live, &new.value, object.old.map(|old| &old.value));
+        Some((object, known.or_else(told)?))
+    });
+    found.collect()
+}
+
+/// The field that a refusal names.
+fn field<'r>(refusal: &'r Refusal<'_>) -> &'r str {
+    let field = after(&refusal.text, " is invalid: ").and_then(|rest| rest.split_once(": ")).map(|(field, _)| field);
+    field.filter(|field| !field.contains(' ')).unwrap_or("a field")
 }
 
 /// Takes a live object, how it is wanted, and how it was wanted before; gives a field that would have to change and can't.

@@ -52,7 +52,7 @@ pub(super) mod words;
 mod workload;
 
 pub use deletion::{HeldByFinalizers, held_by_finalizers};
-pub use immutable::fixed_field;
+pub use immutable::{fixed_field, unchangeable};
 pub use webhooks::own_dead_webhooks;
 
 /// How sure a cause is.

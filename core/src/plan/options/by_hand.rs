@@ -53,6 +53,17 @@ pub(super) fn lines(case: &Case<'_>, way: Way) -> Vec<String> {
             ]
         }
         Way::Repair => vec![backup],
+        Way::Reinstall => vec![
+            backup,
+            values,
+            format!(
+                "helm uninstall {name} -n {namespace} --wait   # its records, too, and only the newest revision's objects"
+            ),
+            format!(
+                "helm install {name} {} -n {namespace} -f values.yaml --wait",
+                chart.unwrap_or_else(|| "CHART".to_owned())
+            ),
+        ],
         Way::Uninstall => vec![backup, format!("helm uninstall {name} -n {namespace} --no-hooks")],
     }
 }

@@ -6,7 +6,7 @@ use super::Situation;
 use super::words::hooks_left;
 use crate::diagnose::text;
 use crate::observe::{Answer, OperationKind, Read};
-use crate::plan::{RecordStep, Way, Work, stays};
+use crate::plan::{RecordStep, Way, Work, replace, stays};
 use crate::report::counted;
 
 /// Takes a way's work; names each loss.
@@ -19,6 +19,18 @@ pub(super) fn losses(situation: &Situation<'_>, work: &Work) -> Vec<String> {
         }
         let Read::Object { kind, name, .. } = &removed.read else { return None };
         loss(&kind.kind, name, live)
+    });
+    let cleared = work.clear.iter().filter_map(|removed| {
+        let live = case.seen.answer(&removed.read)?.found()?;
+        let Read::Object { kind, name, .. } = &removed.read else { return None };
+        if stays(&case.seen.id, live, removed.marked).is_some() {
+            return None;
+        }
+        loss(&kind.kind, name, live).or_else(|| Some(replace::cleared(kind, &removed.words, live)))
+    });
+    let replaced = work.apply.iter().filter_map(|applied| {
+        let live = case.seen.answer(&applied.read)?.found()?;
+        replace::loss(applied, live)
     });
     let freed = work.free.iter().filter(|freed| {
         case.seen.answer(&freed.read).and_then(Answer::found).is_some_and(|live| freed.freed(live).is_some())
@@ -42,7 +54,7 @@ pub(super) fn losses(situation: &Situation<'_>, work: &Work) -> Vec<String> {
     let skipped =
         hooks_left(situation.operation).into_iter().filter(|_| uninstalls && case.kind == OperationKind::Uninstall);
     let skipped = skipped.map(|hook| format!("what {} hook {} was to do: it isn't run", hook.event, hook.words()));
-    gone.chain(leaks).chain(attempt).chain(skipped).chain(records).collect()
+    cleared.chain(replaced).chain(gone).chain(leaks).chain(attempt).chain(skipped).chain(records).collect()
 }
 
 fn loss(kind: &str, name: &str, live: &Value) -> Option<String> {

@@ -154,7 +154,8 @@ fn rank(situation: &Situation<'_>, option: &WayOut) -> u8 {
         Way::Unblock => 6,
         Way::Forget => 8,
         Way::Uninstall => 9,
-        Way::Escalate => 10,
+        Way::Reinstall => 10,
+        Way::Escalate => 11,
     }
 }
 
@@ -214,10 +215,14 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
             option.why = words::why(situation, way);
             option.effects = effects(case, &work);
             option.losses = losses::losses(situation, &work);
-            option.destructive = way == Way::Uninstall || !option.losses.is_empty();
+            option.destructive = matches!(way, Way::Uninstall | Way::Reinstall) || !option.losses.is_empty();
             option.preconditions = preconditions(situation, way, Some(&work));
             option.steps = steps(&work, &option.effects);
             option.undo = words::undo(case, way, Some(&work));
+            if option.effects.iter().any(|effect| effect.effect == EffectKind::Replaced) {
+                option.risk = "high";
+                option.undo.push_str(words::undo_of_replaced());
+            }
             option.takes = words::takes(way, &work);
             by_policy(situation, &work, &mut option);
         }
@@ -262,8 +267,17 @@ fn open(situation: &Situation<'_>, way: Way) -> Result<(), Refusal> {
         Way::Uninstall if case.kind != OperationKind::Install => {
             no("there is something to go back to or to go on with; helm uninstall takes a release away")
         }
+        Way::Reinstall if case.kind != OperationKind::None && can_go_back(case) => {
+            no("there is something to go back to, which loses less")
+        }
         _ => Ok(()),
     }
+}
+
+/// Whether a revision is known to have been good that the objects can be changed back to, and to go back to it wasn't tried in vain.
+fn can_go_back(case: &Case<'_>) -> bool {
+    let tried = case.kind == OperationKind::Rollback && case.status() == Status::Failed;
+    last_good(case).is_some() && unchangeable(case).is_empty() && !tried
 }
 
 /// What becomes of every object and hook.
@@ -287,8 +301,24 @@ pub fn effects(case: &Case<'_>, work: &Work) -> Vec<Effect> {
         };
         open.map(run).collect::<Vec<_>>()
     };
-    let mut found = hooks(&work.before);
-    found.extend(work.apply.iter().map(|applied| applied.effect(&live(&applied.read))));
+    let mut found = Vec::new();
+    let mut anew = Vec::new();
+    for removed in &work.clear {
+        let mut effect = removed.effect(&case.seen.id, &live(&removed.read));
+        match (effect.effect, work.apply.iter().any(|applied| applied.read == removed.read)) {
+            (EffectKind::Deleted, true) => {
+                effect.effect = EffectKind::Replaced;
+                anew.push(&removed.read);
+            }
+            // What becomes of it then is told with what is applied.
+            (_, true) => continue,
+            (_, false) => {}
+        }
+        found.push(effect);
+    }
+    found.extend(hooks(&work.before));
+    let applied = work.apply.iter().filter(|applied| !anew.contains(&&applied.read));
+    found.extend(applied.map(|applied| applied.effect(&live(&applied.read))));
     found.extend(work.remove.iter().map(|removed| removed.effect(&case.seen.id, &live(&removed.read))));
     found.extend(work.free.iter().map(|freed| freed.effect(&live(&freed.read))));
     found.extend(hooks(&work.after));
@@ -327,11 +357,18 @@ fn preconditions(situation: &Situation<'_>, way: Way, work: Option<&Work>) -> Ve
         found.extend(unchangeable(case));
     }
     if matches!(way, Way::Resume | Way::Rollback | Way::Converge) {
-        for problem in situation.causes.iter().filter(|cause| cause.depth == depth::BLOCKER) {
+        let blockers = situation.causes.iter().filter(|cause| cause.depth == depth::BLOCKER);
+        for problem in blockers.filter(|cause| !is_replaced(cause, work)) {
             found.push(Precondition { what: format!("out of the way: {}", problem.summary), met: Some(false) });
         }
     }
     found
+}
+
+/// Whether a cause is about an object that is deleted and made anew, which takes it out of the way.
+fn is_replaced(cause: &Cause, work: Option<&Work>) -> bool {
+    let mut replaced = work.iter().flat_map(|work| &work.apply).filter(|applied| applied.replaces.is_some());
+    cause.code == "immutable-field" && replaced.any(|applied| cause.summary.starts_with(&format!("{} ", applied.words)))
 }
 
 /// Objects of the good revision that the server won't let be as it wants them.
@@ -365,7 +402,15 @@ fn steps(work: &Work, effects: &[Effect]) -> Vec<String> {
     };
     let hook = |hook: &super::HookStep| format!("{} hook {}: {}", hook.event, hook.name, words::hook(hook.run));
     let mut found: Vec<String> = work.first.iter().map(record).collect();
+    if !work.clear.is_empty() {
+        let all = counted(work.clear.len(), "object");
+        found.push(format!("delete {all}, all that the release has but what is kept, and wait until they are gone"));
+    }
     found.extend(work.before.iter().map(hook));
+    let replaced = work.apply.iter().filter_map(|applied| Some((&applied.words, &applied.replaces.as_ref()?.field)));
+    found.extend(
+        replaced.map(|(words, field)| format!("delete {words} and make it anew, as {field} can't be changed in place")),
+    );
     if !work.apply.is_empty() {
         found.push(format!("apply {} as Helm would", counted(work.apply.len(), "object")));
     }

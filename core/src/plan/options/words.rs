@@ -51,6 +51,7 @@ pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
                 operation.done, operation.of
             )
         }
+        Way::Reinstall => "nothing else is left: all but what is kept is deleted and made anew".to_owned(),
         Way::Unblock => "something holds it up that nobody else takes out of the way".to_owned(),
         Way::Forget => "the attempt is to leave no trace; unlock does the same and keeps its record".to_owned(),
         Way::Escalate => String::new(),
@@ -68,7 +69,7 @@ pub(super) fn risk(way: Way) -> &'static str {
         Way::Wait | Way::Escalate => "none",
         Way::Complete | Way::Repair => "low",
         Way::Resume | Way::Unlock | Way::Rollback | Way::Converge | Way::Forget => "medium",
-        Way::Uninstall | Way::Unblock => "high",
+        Way::Uninstall | Way::Reinstall | Way::Unblock => "high",
     }
 }
 
@@ -98,7 +99,7 @@ pub(super) fn then(case: &Case<'_>, way: Way) -> String {
         Way::Complete | Way::Resume if case.status() == crate::record::Status::Uninstalling => {
             "the release is gone".to_owned()
         }
-        Way::Complete | Way::Resume | Way::Converge => {
+        Way::Complete | Way::Resume | Way::Converge | Way::Reinstall => {
             format!("revision {revision} is deployed; the next helm upgrade goes on from it")
         }
         Way::Unlock => format!("the next helm upgrade {}", baseline(case, revision)),
@@ -150,10 +151,18 @@ pub(super) fn undo(case: &Case<'_>, way: Way, work: Option<&Work>) -> String {
         Way::Resume | Way::Rollback | Way::Converge => {
             format!("refloat undo -n {namespace} puts records and objects back; what hooks did stays done")
         }
+        Way::Reinstall => format!(
+            "refloat undo -n {namespace} puts records and objects back, but not the data in volumes; what hooks did stays done"
+        ),
         Way::Uninstall => {
             format!("refloat undo -n {namespace} puts records and objects back, but not the data in volumes")
         }
     }
+}
+
+/// How what was deleted and made anew is taken back.
+pub(super) fn undo_of_replaced() -> &'static str {
+    "; what was replaced is deleted and made anew once more, and what was lost with it doesn't come back"
 }
 
 /// What happens to a hook.
