@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use refloat_core::plan::{Effect, EffectKind, PolicyView, Refusal, SavedPlan, Way, WayOut, option};
 use refloat_core::policy::Policy;
 use refloat_core::report::{one_line, shortened};
 use serde::Serialize;
 
 use super::fix_checks::{allowed, safe_to_go_back};
+use super::fix_way::{WayName, choose, past, verb};
 use super::open;
 use super::policy::PolicyArgs;
 use super::saved::{aimed, holds, same};
@@ -38,10 +39,10 @@ pub struct FixArgs {
     pub(super) release: Option<String>,
     /// The way out to take; refloat plan ranks them [default: the recommended one]
     #[arg(long, value_enum, value_name = "OPTION")]
-    with: Option<WayName>,
+    pub(super) with: Option<WayName>,
     /// Take the recommended way, or the first that the policy lists, only if it loses nothing and Helm is known to be gone
     #[arg(long, conflicts_with = "with")]
-    auto: bool,
+    pub(super) auto: bool,
     /// Carry out this plan, which refloat plan -o FILE saved, if all that it rests on is as it was
     #[arg(long, conflicts_with_all = ["with", "auto"], value_name = "FILE")]
     plan: Option<PathBuf>,
@@ -77,48 +78,6 @@ pub struct FixArgs {
     output: Format,
     #[command(flatten)]
     policy: PolicyArgs,
-}
-
-/// Ways out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum WayName {
-    /// Write the missing records of an operation whose work is done
-    Complete,
-    /// Finish the very operation from what its record holds
-    Resume,
-    /// Mark the abandoned revision failed, so that Helm goes on from the deployed one with any chart
-    Unlock,
-    /// Go back to the last good revision
-    Rollback,
-    /// Finish an operation that failed and is mostly done: DESTRUCTIVE where objects have to be made anew
-    Converge,
-    /// Take finalizers, a hook's object or the release's own dead webhook out of the way: may be DESTRUCTIVE
-    Unblock,
-    /// Delete the abandoned revision's record: DESTRUCTIVE
-    Forget,
-    /// Mend records that contradict each other
-    Repair,
-    /// Take a first install away again: DESTRUCTIVE
-    Uninstall,
-    /// Take a release's objects away and make them anew, where nothing else is left: DESTRUCTIVE
-    Reinstall,
-}
-
-impl From<WayName> for Way {
-    fn from(name: WayName) -> Self {
-        match name {
-            WayName::Complete => Self::Complete,
-            WayName::Resume => Self::Resume,
-            WayName::Unlock => Self::Unlock,
-            WayName::Rollback => Self::Rollback,
-            WayName::Converge => Self::Converge,
-            WayName::Unblock => Self::Unblock,
-            WayName::Forget => Self::Forget,
-            WayName::Repair => Self::Repair,
-            WayName::Uninstall => Self::Uninstall,
-            WayName::Reinstall => Self::Reinstall,
-        }
-    }
 }
 
 /// What was done, or would be, for programs.
@@ -253,55 +212,6 @@ async fn interrupted(source: &Source, looked: &Looked, dry_run: bool, ui: &mut U
     Ok(Some(way))
 }
 
-fn choose(args: &FixArgs, judged: &Judged<'_>, earlier: Option<Way>) -> Result<Way, Failure> {
-    let asked = args.with.map(Way::from);
-    match (earlier, asked) {
-        (Some(way), Some(asked)) if way != asked => Err(Failure::new(
-            Exit::Refused,
-            format!("a fix with {way} was interrupted and has to come to its end first"),
-        )
-        .hint("leave --with away to go on with it")
-        .hint("refloat undo takes it back")),
-        (Some(way), _) | (None, Some(way)) => Ok(way),
-        (None, None) if args.auto => judged
-            .automatic(args.helm_is_gone)
-            .map_err(|why| Failure::new(Exit::Refused, why).hint("refloat plan shows the ways out; --with takes one")),
-        (None, None) => {
-            let mut options = refloat_core::plan::plan(&judged.situation()).options.into_iter();
-            match options.find(|option| option.applicable && option.id != Way::Wait) {
-                Some(first) if first.id == Way::Escalate => {
-                    Err(Failure::new(Exit::Refused, format!("{}; nothing was written", one_line(&first.why)))
-                        .hint("--with takes a way all the same; refloat plan names what each does"))
-                }
-                Some(first) if refloat_core::plan::loses_more(&judged.situation(), &first) => {
-                    Err(Failure::new(Exit::Refused, format!("the recommended way ({}) is destructive", first.id))
-                        .hint("refloat plan names what it loses; --with takes it"))
-                }
-                Some(first) => Ok(first.id),
-                None => Err(Failure::new(Exit::Refused, "there is nothing to be done")
-                    .hint("refloat diagnose shows how the release stands")),
-            }
-        }
-    }
-}
-
-fn verb(way: Way) -> &'static str {
-    match way {
-        Way::Wait => "Wait for",
-        Way::Complete => "Complete",
-        Way::Resume => "Resume",
-        Way::Unlock => "Unlock",
-        Way::Rollback => "Roll back",
-        Way::Repair => "Repair the records of",
-        Way::Uninstall => "Uninstall",
-        Way::Reinstall => "Delete and make anew all objects of",
-        Way::Converge => "Finish the failed operation on",
-        Way::Unblock => "Unblock",
-        Way::Forget => "Forget the newest revision of",
-        Way::Escalate => "Have a person decide on",
-    }
-}
-
 fn show(option: &WayOut, judged: &Judged<'_>, args: &FixArgs, ui: &mut Ui) -> Result<(), Failure> {
     let seen = judged.case.seen;
     let destructive = if option.destructive { format!(", {}", paint(BAD, "DESTRUCTIVE")) } else { String::new() };
@@ -401,21 +311,4 @@ fn report(
         ui.line(format!("  undo     {}", paint(LITERAL, undo)))?;
     }
     Ok(Exit::Ok)
-}
-
-fn past(way: Way) -> &'static str {
-    match way {
-        Way::Wait => "Waited for",
-        Way::Complete => "Completed",
-        Way::Resume => "Resumed",
-        Way::Unlock => "Unlocked",
-        Way::Rollback => "Rolled back",
-        Way::Repair => "Repaired",
-        Way::Uninstall => "Uninstalled",
-        Way::Reinstall => "Reinstalled",
-        Way::Converge => "Finished",
-        Way::Unblock => "Unblocked",
-        Way::Forget => "Forgot the newest revision of",
-        Way::Escalate => "Left to a person",
-    }
 }

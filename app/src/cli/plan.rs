@@ -6,7 +6,7 @@ use refloat_core::policy::Policy;
 use refloat_core::record::Status;
 use refloat_core::report::one_line;
 
-use super::fix::WayName;
+use super::fix_way::WayName;
 use super::open;
 use super::policy::PolicyArgs;
 use super::saved::{Saving, Target, save, target};

@@ -38,26 +38,31 @@ impl Row {
 }
 
 const FORGETS: &[(&str, &str)] = &[("forget", "the record of revision 2, with the attempt's manifest and values")];
-const UNINSTALLS: &[(&str, &str)] = &[("uninstall", "")];
+const UNINSTALLS: &[(&str, &str)] = &[("uninstall", "record"), ("reinstall", "configmap/web-a: what it holds now")];
 
 const ENDED: &[Row] = &[
     row("deployed", |case| installed(case, &[]), &[]),
     row("failed, objects as before", |case| refused(case, &["a", "b", "c"]), &["rollback"]),
     row("failed, a third is new", |case| refused(case, &["b", "c"]), &["rollback"]),
     row("failed, two thirds are new", |case| refused(case, &["a"]), &["converge", "rollback"]),
-    row("failed install", refused_install, &["uninstall"])
-        .loses(&[("uninstall", "persistentvolumeclaim/web-data (1Gi")]),
-    row("failed install, all there", hook_failed_install, &["converge", "uninstall"]).loses(UNINSTALLS),
-    row("failed again, nothing was good", failed_twice, &["uninstall"]).loses(UNINSTALLS),
+    row("failed install", refused_install, &["uninstall", "reinstall"]).loses(&[
+        ("uninstall", "persistentvolumeclaim/web-data (1Gi"),
+        ("reinstall", "persistentvolumeclaim/web-data (1Gi"),
+    ]),
+    row("failed install, all there", hook_failed_install, &["converge", "uninstall", "reinstall"]).loses(UNINSTALLS),
+    row("failed again, nothing was good", failed_twice, &["uninstall", "reinstall"]).loses(UNINSTALLS),
 ];
 
 const INSTALLS: &[Row] = &[
-    row("install at work", |case| at_work(case, "install"), &["wait", "resume", "unlock", "uninstall"])
+    row("install at work", |case| at_work(case, "install"), &["wait", "resume", "unlock", "uninstall", "reinstall"])
         .loses(UNINSTALLS),
-    row("install, half", half_install, &["resume", "unlock", "uninstall"]).loses(UNINSTALLS),
-    row("install, nothing made", unborn, &["resume", "unlock", "forget", "uninstall"])
-        .loses(&[("forget", "the record of revision 1"), ("uninstall", "")]),
-    row("install, all there", unwritten, &["complete", "resume", "unlock", "uninstall"]).loses(UNINSTALLS),
+    row("install, half", half_install, &["resume", "unlock", "uninstall", "reinstall"]).loses(UNINSTALLS),
+    row("install, nothing made", unborn, &["resume", "unlock", "forget", "uninstall", "reinstall"]).loses(&[
+        ("forget", "the record of revision 1"),
+        ("uninstall", "1 record"),
+        ("reinstall", ""),
+    ]),
+    row("install, all there", unwritten, &["complete", "resume", "unlock", "uninstall", "reinstall"]).loses(UNINSTALLS),
 ];
 
 const UPGRADES: &[Row] = &[
