@@ -10,6 +10,7 @@ use refloat_core::report::{one_line, shortened};
 use serde::Serialize;
 
 use super::fix_checks::{allowed, safe_to_go_back};
+use super::fix_gone::{gone, interrupted};
 use super::fix_way::{WayName, choose, past, verb};
 use super::open;
 use super::policy::PolicyArgs;
@@ -17,7 +18,7 @@ use super::saved::{aimed, holds, same};
 use crate::backup_file::ValuesFile;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::fix::{Doubt, FixOptions, Fixed, Judged, Looked, Task, carry_out, held, judge_by, look};
+use crate::fix::{Doubt, FixOptions, Fixed, Judged, Looked, carry_out, judge_by, look};
 use crate::output::{BAD, Format, GOOD, LITERAL, STRONG, Ui, hanging, paint, wrapped};
 use crate::plan_file;
 use crate::rescue::Rescuer;
@@ -51,7 +52,7 @@ pub struct FixArgs {
     pub(super) yes: bool,
     /// Show what would be done, and write nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// You know that the Helm which began the operation has ended
     #[arg(long, alias = "force-live")]
     pub(super) helm_is_gone: bool,
@@ -75,7 +76,7 @@ pub struct FixArgs {
     pub(super) backup_dir: Option<PathBuf>,
     /// Output format of what was done: table, wide, json, yaml or name
     #[arg(short, long, value_enum, default_value_t, hide_possible_values = true, value_name = "FORMAT")]
-    output: Format,
+    pub(super) output: Format,
     #[command(flatten)]
     policy: PolicyArgs,
 }
@@ -129,11 +130,14 @@ pub async fn run(args: &FixArgs, connection: &Connection, ui: &mut Ui) -> Result
 /// Looks, chooses, shows, asks, and does it.
 pub(super) async fn fix(source: &Source, args: &FixArgs, given: &Given, ui: &mut Ui) -> Result<Exit, Failure> {
     let name = args.release.as_deref().unwrap_or_default();
-    let looked = ui.during("reading the release and its objects", look(source, name)).await?;
+    let looked = match ui.during("reading the release and its objects", look(source, name)).await {
+        Err(missing) if missing.exit == Exit::Usage => return gone(source, args, &given.rescuer, missing, ui).await,
+        looked => looked?,
+    };
     ui.notes(&looked.gathered.notes)?;
     let judged = judge_by(&looked.seen, &given.policy);
     ui.notes(&PolicyView::new(&judged.ruling).notes)?;
-    let earlier = interrupted(source, &looked, args.dry_run, ui).await?;
+    let earlier = interrupted(source, &looked.seen.id, looked.seen.at, args.dry_run, ui).await?;
     let way = match &given.saved {
         Some(saved) => holds(saved, &judged, earlier).map(|()| saved.way)?,
         None => choose(args, &judged, earlier)?,
@@ -176,40 +180,6 @@ pub(super) async fn fix(source: &Source, args: &FixArgs, given: &Given, ui: &mut
     let done = carry_out(source, &looked, way, &given.rescuer, &options, &mut tell).await;
     bar.finish_and_clear();
     report(&looked, &judged, &shown, Some(&done?), args, ui)
-}
-
-/// Whether an earlier fix of this release was killed on its way; says so.
-async fn interrupted(source: &Source, looked: &Looked, dry_run: bool, ui: &mut Ui) -> Result<Option<Way>, Failure> {
-    let held = match held(source.writable(), &looked.seen.id, looked.seen.at).await {
-        Err(failure) if dry_run => {
-            ui.say(format!(
-                "Whether another fix is under way can't be told: {}",
-                failure.cause.unwrap_or(failure.message)
-            ))?;
-            return Ok(None);
-        }
-        other => other?,
-    };
-    let Some(held) = held else { return Ok(None) };
-    if held.alive {
-        return Err(Failure::new(Exit::Refused, format!("{} is fixing {} right now", held.holder, looked.seen.id))
-            .because(format!("{}: {}", held.journal.way, held.journal.doing))
-            .hint("wait for it, and look again"));
-    }
-    let journal = &held.journal;
-    if journal.undoing {
-        let (fix, id) = (&journal.fix, &looked.seen.id);
-        return Err(Failure::new(Exit::Refused, format!("taking back fix {fix} was interrupted, and comes first"))
-            .hint(format!("refloat undo {fix} -n {} goes on with it", id.namespace)));
-    }
-    let Task::Way(way) = journal.way else {
-        let (fix, id) = (&journal.fix, &looked.seen.id);
-        return Err(Failure::new(Exit::Refused, format!("restore {fix} was interrupted, and comes first"))
-            .hint(format!("refloat restore {} -n {} goes on with it", id.name, id.namespace))
-            .hint(format!("refloat undo {fix} -n {} takes it back", id.namespace)));
-    };
-    ui.say(format!("Going on with fix {} ({way}), which was interrupted: {}", journal.fix, one_line(&journal.doing)))?;
-    Ok(Some(way))
 }
 
 fn show(option: &WayOut, judged: &Judged<'_>, args: &FixArgs, ui: &mut Ui) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ mod diagnose_page;
 mod diff;
 mod fix;
 mod fix_checks;
+mod fix_gone;
 mod fix_way;
 mod get;
 mod history;

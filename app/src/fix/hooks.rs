@@ -1,5 +1,6 @@
 //! Hooks: run as Helm runs them, one after another, and never one that already did its work.
 
+use jiff::Timestamp;
 use refloat_core::diagnose::HookRun;
 use refloat_core::plan::HookStep;
 use refloat_core::ready::{HookState, hook_done};
@@ -48,7 +49,8 @@ impl Fixer<'_> {
                 return Err(Failure::new(Exit::Partial, format!("{} hook {}: {why}", hook.event, hook.name))
                     .hint("find out, and say --doubtful-hooks=run or --doubtful-hooks=skip"));
             }
-            (HookRun::Gone, _, Doubt::Run) | (HookRun::NeverRan, ..) => true,
+            (HookRun::Gone, _, Doubt::Run) => true,
+            (HookRun::NeverRan, ..) => !self.is_begun(hook).await?,
             (HookRun::Running, ..) => false,
             // It is looked at again, as what it failed on may have been put right; without an object it is to be run again.
             (HookRun::Failed, ..) => live(self.objects, &hook.read).await?.is_none(),
@@ -61,6 +63,17 @@ impl Fixer<'_> {
         }
         self.await_hook(hook).await?;
         self.hook_is_done(hook).await
+    }
+
+    /// Whether an earlier run of this fix began it. Only where that took all away first: elsewhere the plan knows what became of each hook.
+    async fn is_begun(&self, hook: &HookStep) -> Result<bool, Failure> {
+        if !self.lock.journal.cleared {
+            return Ok(false);
+        }
+        let found = live(self.objects, &hook.read).await?;
+        let made =
+            found.as_ref().and_then(|found| found.pointer("/metadata/creationTimestamp")?.as_str()?.parse().ok());
+        Ok(made.is_some_and(|made: Timestamp| made.as_second() >= self.lock.journal.began.as_second()))
     }
 
     async fn hook_is_done(&mut self, hook: &HookStep) -> Result<(), Failure> {

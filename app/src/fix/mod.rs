@@ -4,6 +4,7 @@
 mod backup;
 mod end;
 mod event;
+mod gone;
 mod hooks;
 mod lock;
 mod objects;
@@ -36,6 +37,7 @@ use crate::rescue::Rescuer;
 use crate::source::{Gathered, Source};
 
 pub use event::{Deed, post};
+pub use gone::give_back;
 pub use hooks::Doubt;
 pub use lock::{Held, Journal, held};
 

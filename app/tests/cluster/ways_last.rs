@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bed::{Driver, Major, Trouble};
 
-use crate::ways::{Moment, fixed, helms_go_on, statuses, unlocked};
+use crate::ways::{Moment, fixed, helms_go_on, killed, lock, proxied, statuses, unlocked};
 use crate::{each, namespace, refloat, refloat_json};
 
 #[test]
@@ -56,5 +56,28 @@ fn an_uninstall_whose_hook_fails_ends_without_it_on_the_word() {
         let fixes = refloat_json(&ns, ["history", "--fixes", "-o", "json"]);
         let told = fixes.as_array().unwrap().iter().find(|fix| fix["way"] == "uninstall").unwrap();
         assert_eq!((&told["release"], told["undoneAt"].is_string()), (&"web".into(), true));
+    });
+}
+
+#[test]
+fn a_fix_that_was_killed_after_the_last_record_went_gives_its_lock_back() {
+    let parts = "version=1,parts.deployment=false,parts.pvc=false,parts.service=false";
+    each(Major::BOTH, |major| {
+        let ns = namespace("lock-left", Driver::Secret);
+        let method = if major == Major::V3 { "POST" } else { "PATCH" };
+        killed(&ns, major, "install", parts, &format!("{method}~/configmaps/web-b:kill-before"));
+        let before = Moment::settled(&ns);
+        let args = ["fix", "web", "--with", "uninstall", "--yes", "--helm-is-gone"];
+        proxied(&ns, &args, &["DELETE~/leases/:kill-before"]).sure().unwrap();
+        assert!(Moment::now(&ns).records.is_empty() && lock(&ns).is_some());
+        let dry = refloat(&ns, ["fix", "web", "--dry-run"]);
+        assert!(dry.code == Some(0) && lock(&ns).is_some(), "{}", dry.stderr);
+        let again = refloat(&ns, ["fix", "web", "--yes"]);
+        assert_eq!(again.code, Some(0), "{}", again.stderr);
+        assert!(again.stdout.contains("nothing of it is left"), "{}", again.stdout);
+        unlocked(&ns);
+        assert_eq!(refloat(&ns, ["fix", "web", "--yes"]).code, Some(2));
+        assert_eq!(refloat(&ns, ["undo", "--yes"]).code, Some(0));
+        assert_eq!(Moment::now(&ns).records, before.records);
     });
 }

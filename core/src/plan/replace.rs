@@ -55,6 +55,10 @@ pub(super) fn replace(case: &Case<'_>, apply: &mut [Applied]) -> Result<(), Refu
         let read = object.new.and_then(|new| case.seen.read_of(new));
         let (Some(read), Some(live)) = (read, object.live.found()) else { continue };
         let Some(applied) = apply.iter_mut().find(|applied| applied.read == read) else { continue };
+        // What differs may be somebody else's, and stay.
+        if applied.merged(live).is_ok_and(|merged| merged == *live) {
+            continue;
+        }
         if let Some(why) = irreplaceable(case, object, live) {
             let what = format!("{} can't be changed to it ({field}) and isn't replaced: {why}", object.words());
             return Err(Refusal::NotApplicable(what));

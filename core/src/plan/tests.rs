@@ -340,6 +340,31 @@ fn versions_that_are_gone_are_written_anew() {
     );
 }
 
+#[test]
+fn what_is_sealed_is_made_anew_even_if_it_is_nearly_as_wanted() {
+    let three = |version: &str| {
+        let mut sealed = config_map("s", version);
+        sealed["metadata"]["labels"] = json!({"version": version});
+        vec![config_map("a", version), config_map("b", version), sealed]
+    };
+    // Its label is the new one; its data may be nobody's.
+    let effect = |data: Option<Value>| {
+        let mut odd = live(three("2").remove(2));
+        odd["metadata"]["uid"] = json!("s");
+        odd["immutable"] = json!(true);
+        if let Some(data) = data {
+            odd["data"] = data;
+        }
+        let stage = Stage::upgrade(Status::Failed, "Upgrade \"web\" failed: x", &three("1"), &three("2"));
+        let stage = stage.there(live(config_map("a", "2"))).there(live(config_map("b", "2"))).there(odd);
+        let option = of(&stage, Way::Converge);
+        let effect = option.effects.iter().find(|effect| effect.object == "configmap/s").map(|effect| effect.effect);
+        (effect, option.destructive)
+    };
+    assert_eq!(effect(Some(json!({"key": "somebody's"}))), (Some(EffectKind::Replaced), true));
+    assert_eq!(effect(None), (Some(EffectKind::Changed), false));
+}
+
 /// With a `pre-delete` hook that failed.
 fn failed_hook(stage: Stage) -> Stage {
     let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "bye"}});

@@ -36,7 +36,7 @@ const FINISH: Should = Should::Reach(Intent::Finish);
 const GIVE_UP: Should = Should::Reach(Intent::GiveUp);
 const GO_ON: Should = Should::Reach(Intent::GoOn);
 
-const RESCUES: [Rescue; 17] = [
+const RESCUES: [Rescue; 20] = [
     rescue(Operation::Install, Trouble::LastWrite, "complete", FINISH),
     rescue(Operation::Upgrade, Trouble::LastWrite, "complete", FINISH),
     rescue(Operation::Rollback, Trouble::LastWrite, "complete", FINISH),
@@ -53,7 +53,10 @@ const RESCUES: [Rescue; 17] = [
     rescue(Operation::Upgrade, Trouble::WrongLabel, "repair", FINISH),
     rescue(Operation::Upgrade, Trouble::Applying, "forget", Should::Allow(Some(1))),
     rescue(Operation::Upgrade, Trouble::Failed, "converge", Should::Allow(Some(2))),
+    rescue(Operation::Upgrade, Trouble::Sealed, "converge", Should::Allow(Some(2))),
     rescue(Operation::Uninstall, Trouble::Held, "unblock", Should::Allow(None)),
+    rescue(Operation::Install, Trouble::Applying, "reinstall", Should::Allow(Some(1))),
+    rescue(Operation::Uninstall, Trouble::Hook, "uninstall", Should::Allow(None)),
 ];
 
 const fn rescue(operation: Operation, trouble: Trouble, way: &'static str, end: Should) -> Rescue {
@@ -167,8 +170,9 @@ fn try_one(ground: &Ground<'_>, cut: &Cut, uncut: Option<&Whole>) -> Tried {
             }
         } else {
             let again = ground.refloat.fix(&stage, rescue.way)?;
-            // Nothing may have been left to do.
-            if !matches!(again.code, Some(0 | 4)) {
+            // Nothing may have been left to do, nor a release to do it to.
+            let gone = again.code == Some(2) && stage.settle()?.records.is_empty();
+            if !matches!(again.code, Some(0 | 4)) && !gone {
                 faults.push(format!("run again, {again}"));
             }
         }

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub enum Trouble {
     /// Helm was killed before it wrote (or deleted) the Deployment.
     Applying,
+    /// Helm was killed before its last hook.
+    Hook,
     /// Helm was killed before its last write.
     LastWrite,
     /// The first revision became `deployed` again after an upgrade.
@@ -23,6 +25,8 @@ pub enum Trouble {
     WrongLabel,
     /// Helm may not create the last hook: everything but that is done, and the revision failed.
     Failed,
+    /// The same, and somebody changed and sealed a ConfigMap, which has to be made anew.
+    Sealed,
     /// Helm was killed before it deleted the record, and a finalizer holds an object that it did delete.
     Held,
 }
@@ -32,10 +36,12 @@ impl Trouble {
     pub fn of(self, operation: Operation) -> String {
         match self {
             Self::Applying => format!("{operation} killed among its objects"),
+            Self::Hook => format!("{operation} killed before its last hook"),
             Self::LastWrite => format!("{operation} killed before its last write"),
             Self::TwoDeployed => "two revisions deployed".to_owned(),
             Self::WrongLabel => "a label that contradicts its payload".to_owned(),
             Self::Failed => format!("{operation} failed at its last hook"),
+            Self::Sealed => format!("{operation} failed at its last hook, and an object is sealed"),
             Self::Held => format!("{operation} killed while a finalizer holds an object"),
         }
     }
@@ -44,10 +50,12 @@ impl Trouble {
     pub fn mark(self) -> &'static str {
         match self {
             Self::Applying => "",
+            Self::Hook => "hook-",
             Self::LastWrite => "last-",
             Self::TwoDeployed => "two-",
             Self::WrongLabel => "label-",
             Self::Failed => "failed-",
+            Self::Sealed => "sealed-",
             Self::Held => "held-",
         }
     }
@@ -55,11 +63,12 @@ impl Trouble {
     /// Makes it in a namespace of its own; gives the states before the operation and in trouble, too.
     pub fn make<'b>(self, ground: &Ground<'b>, name: &str, case: &mut Case) -> Result<(Stage<'b>, Live, Live)> {
         match self {
-            Self::Applying | Self::LastWrite => {
+            Self::Applying | Self::Hook | Self::LastWrite => {
                 case.point.k = self.at(ground, case)?;
                 ground.kill(name, case)
             }
-            Self::Failed => failed(ground, name, case),
+            Self::Failed => failed(ground, name, case, None),
+            Self::Sealed => failed(ground, name, case, Some(&json!({"data": {"version": "none"}, "immutable": true}))),
             Self::Held => held(ground, name, case),
             Self::TwoDeployed | Self::WrongLabel => self.damaged(ground, name, case),
         }
@@ -71,8 +80,12 @@ impl Trouble {
         if self == Self::LastWrite {
             return Ok(reference.writes.len().try_into()?);
         }
-        let index = reference.writes.iter().position(|write| is_on(write, "/deployments"));
-        Ok(u32::try_from(index.context("the operation doesn't write the Deployment")?)? + 1)
+        let mut writes = reference.writes.iter();
+        let index = match self {
+            Self::Hook => writes.rposition(makes_hook),
+            _ => writes.position(|write| is_on(write, "/deployments")),
+        };
+        Ok(u32::try_from(index.context("the operation doesn't write that")?)? + 1)
     }
 
     /// Records that contradict each other, after an upgrade that was not interrupted.
@@ -103,17 +116,23 @@ fn is_on(write: &Value, part: &str) -> bool {
     write["path"].as_str().is_some_and(|path| path.contains(part))
 }
 
-/// An upgrade whose last hook the server refused.
-fn failed<'b>(ground: &Ground<'b>, name: &str, case: &Case) -> Result<(Stage<'b>, Live, Live)> {
+/// Helm 3 makes hooks with POST, Helm 4 with PATCH.
+fn makes_hook(write: &Value) -> bool {
+    write["method"] != "DELETE" && is_on(write, "/jobs")
+}
+
+/// An upgrade whose last hook the server refused, and what somebody did to a ConfigMap then.
+fn failed<'b>(ground: &Ground<'b>, name: &str, case: &Case, patch: Option<&Value>) -> Result<(Stage<'b>, Live, Live)> {
     let reference = ground.references.get(case.major, case.operation, End::Done)?;
-    // Helm 3 creates hooks with POST, Helm 4 with PATCH.
-    let is_hook = |write: &Value| write["method"] != "DELETE" && is_on(write, "/jobs");
-    let index = reference.writes.iter().rposition(is_hook).context("the operation runs no hook")?;
+    let index = reference.writes.iter().rposition(makes_hook).context("the operation runs no hook")?;
     let stage = Stage::before(ground.bed.namespace(name)?, case.major, case.operation)?;
     let before = stage.settle()?;
     let refused = format!("{}:status=403", index + 1);
     let ran = stage.ns.helm_with_faults(case.major, &[&refused], stage.args(case.operation))?.sure()?;
     ensure!(ran.output.status.code() == Some(1), "helm went on: {}", ran.output.stderr);
+    if let Some(patch) = patch {
+        stage.ns.patch("configmaps/web-a", patch)?;
+    }
     let failed = stage.settle()?;
     ensure!(failed.newest().is_some_and(|newest| newest.status == "failed"), "the records are {}", failed.story());
     Ok((stage, before, failed))

@@ -129,14 +129,14 @@ fn foretold(scene: &Scene<'_>, object: &Object<'_>) -> Option<Cause> {
     Some(cause)
 }
 
-/// Takes a case of an operation that failed; gives the objects that aren't as the newest revision wants them and that can't be changed to it,
-/// each with a field that stands against it: one that the server is known never to change, or that it refused to.
+/// Takes a case of an operation that failed; gives the objects that can't be changed to what the newest revision wants, whether or not it is
+/// nearly that, each with a field that stands against it: one that the server is known never to change, or that it refused to.
 pub fn unchangeable<'c, 'a>(case: &'c Case<'a>) -> Vec<(&'c Object<'a>, String)> {
     let refused: Vec<Refusal<'_>> =
         refusals(case).into_iter().filter(|refusal| !refusal.hook && is_immutable(refusal)).collect();
     let found = case.objects.iter().filter_map(|object| {
         let (live, new) = (object.live.found()?, object.new?);
-        if matches!(object.standing.side, Side::New | Side::Same | Side::NotOurs) {
+        if object.standing.side == Side::NotOurs {
             return None;
         }
         let is_meant = |refusal: &&Refusal<'_>| {
