@@ -1,4 +1,5 @@
 //! What earlier runs found out, so that a long run can be cut into several.
+use super::means::Means;
 use super::run::Verdict;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -11,10 +12,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The good verdicts of one refloat, one a line. What another build did proves nothing of this one, and what failed is tried again.
+/// Verdicts, one a line. Those of another refloat prove nothing of this one, and what failed with this one is tried again.
 #[derive(Default)]
 pub struct Ledger {
-    known: BTreeMap<String, Value>,
+    known: BTreeMap<(String, String), Value>,
     file: Option<Mutex<File>>,
     refloat: String,
 }
@@ -30,28 +31,49 @@ impl Ledger {
             other => other.with_context(|| format!("cannot read {}", path.display()))?,
         };
         let lines: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-        let ours = lines.into_iter().filter(|line| line["refloat"] == *refloat);
-        let known = ours.filter_map(|line| Some((line["case"].as_str()?.to_owned(), line))).collect();
+        let named = |line: &Value, field: &str| line[field].as_str().map(str::to_owned);
+        let keyed = |line: Value| Some(((named(&line, "refloat")?, named(&line, "case")?), line));
+        let known = lines.into_iter().filter_map(keyed).collect();
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self { known, file: Some(Mutex::new(file)), refloat })
     }
 
-    /// The verdict on a case: that of an earlier run, or a new one, which is noted.
-    pub fn once<C: Clone + fmt::Display>(&self, case: &C, judge: impl FnOnce() -> Verdict<C>) -> Result<Verdict<C>> {
-        if let Some(known) = self.known.get(&case.to_string()) {
-            let left = known["left"].as_str().unwrap_or_default().to_owned();
-            let took = Duration::from_secs_f64(known["seconds"].as_f64().unwrap_or_default());
-            let stuck = known["stuck"].as_bool().context("a line of the log without `stuck`")?;
-            return Ok(Verdict { case: case.clone(), left, stuck, faults: Vec::new(), took });
+    /// The verdict on a case, and what else is to be known of it: that of an earlier run, or a new one, which is noted.
+    pub fn once<C: Clone + fmt::Display>(
+        &self,
+        means: Means,
+        case: &C,
+        judge: impl FnOnce() -> (Verdict<C>, Value),
+    ) -> Result<(Verdict<C>, Value)> {
+        let by = if means == Means::Refloat { self.refloat.clone() } else { means.to_string() };
+        let key = (by, case.to_string());
+        if let Some(known) = self.known.get(&key) {
+            return Ok((
+                verdict(case, known).with_context(|| format!("what the log says of {case}"))?,
+                known["more"].clone(),
+            ));
         }
-        let verdict = judge();
-        if let Some(file) = self.file.as_ref().filter(|_| verdict.is_good()) {
+        let (verdict, more) = judge();
+        if let Some(file) = self.file.as_ref().filter(|_| verdict.is_good() || means != Means::Refloat) {
             let line = json!({
-                "refloat": self.refloat, "case": case.to_string(), "left": verdict.left, "stuck": verdict.stuck,
-                "seconds": verdict.took.as_secs_f64(),
+                "refloat": key.0, "case": key.1, "left": verdict.left, "stuck": verdict.stuck, "faults": verdict.faults,
+                "seconds": verdict.took.as_secs_f64(), "more": more,
             });
             writeln!(file.lock().unwrap_or_else(PoisonError::into_inner), "{line}")?;
         }
-        Ok(verdict)
+        Ok((verdict, more))
     }
+}
+
+fn verdict<C: Clone>(case: &C, line: &Value) -> Result<Verdict<C>> {
+    // Lines of good verdicts have not always had faults.
+    let faults = line["faults"].as_array().into_iter().flatten();
+    let faults = faults.map(|fault| Ok(fault.as_str().context("a fault")?.to_owned())).collect::<Result<_>>()?;
+    Ok(Verdict {
+        case: case.clone(),
+        left: line["left"].as_str().context("`left`")?.to_owned(),
+        stuck: line["stuck"].as_bool().context("`stuck`")?,
+        faults,
+        took: Duration::try_from_secs_f64(line["seconds"].as_f64().context("`seconds`")?)?,
+    })
 }

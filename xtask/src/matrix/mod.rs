@@ -20,6 +20,7 @@ use clap::{Args, ValueEnum};
 use means::{Means, Refloat};
 use reference::References;
 use run::{Ground, Verdict, each};
+use serde_json::Value;
 use stage::Operation;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -39,9 +40,9 @@ pub struct Matrix {
     /// What is killed
     #[arg(long, value_enum, default_values_t = [Part::Kill, Part::Rescuer, Part::Zombie], value_delimiter = ',')]
     part: Vec<Part>,
-    /// Measure what people do today on the same kills
-    #[arg(long)]
-    techniques: bool,
+    /// Measure what people do today on the same kills, or on each N-th of them
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    techniques: Option<usize>,
     /// Write docs/kill-matrix.md
     #[arg(long)]
     write_docs: bool,
@@ -90,12 +91,16 @@ impl Matrix {
         check_itself(&ground)?;
         if self.part.contains(&Part::Kill) {
             let cases = self.cases(&report.writes);
-            let judged = |case: &Case| ground.ledger.once(case, || ground.try_one(case, Means::Refloat));
-            report.kill = all(each(self.workers, &cases, |case| told(judged(case)))?)?;
-            if self.techniques {
+            let judged = |means, case: &Case| {
+                let found = ground.ledger.once(means, case, || (ground.try_one(case, means), Value::Null));
+                found.map(|(verdict, _)| verdict)
+            };
+            report.kill = all(each(self.workers, &cases, |case| told(judged(Means::Refloat, case)))?)?;
+            if let Some(step) = self.techniques {
+                let cases: Vec<_> = cases.iter().step_by(step.max(1)).copied().collect();
                 for means in Means::TODAY {
                     say(&format!("-- {means}"))?;
-                    report.today.push((means, each(self.workers, &cases, |case| lined(ground.try_one(case, means)))?));
+                    report.today.push((means, all(each(self.workers, &cases, |case| told(judged(means, case)))?)?));
                 }
             }
         }
@@ -126,18 +131,13 @@ impl Matrix {
     }
 }
 
-fn lined<C: std::fmt::Display>(verdict: Verdict<C>) -> (Verdict<C>, String) {
-    let line = verdict.line();
-    (verdict, line)
-}
-
-/// The same of what could not be noted.
+/// A verdict, with its line or why it could not be noted.
 fn told<C: std::fmt::Display>(verdict: Result<Verdict<C>>) -> (Result<Verdict<C>>, String) {
     let line = verdict.as_ref().map_or_else(|error| format!("     {error:#}"), Verdict::line);
     (verdict, line)
 }
 
-fn all<C>(verdicts: Vec<Result<Verdict<C>>>) -> Result<Vec<Verdict<C>>> {
+fn all<T>(verdicts: Vec<Result<T>>) -> Result<Vec<T>> {
     verdicts.into_iter().collect()
 }
 

@@ -10,6 +10,7 @@ use super::trouble::{self, Trouble};
 use super::{all, is_wanted, told};
 use anyhow::{Context as _, Result};
 use bed::{Killed, Major};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -130,8 +131,11 @@ pub fn run(ground: &Ground<'_>, only: &[String], quick: bool, every: usize) -> R
     }
     let step = if quick { (cuts.len() / 4).max(1) } else { every.max(1) };
     let cuts: Vec<_> = cuts.into_iter().step_by(step).collect();
-    let judged =
-        |cut: &Cut| ground.ledger.once(cut, || try_one(ground, cut, ends.get(&cut.whole().to_string())).verdict);
+    let judged = |cut: &Cut| {
+        let uncut = ends.get(&cut.whole().to_string());
+        let found = ground.ledger.once(Means::Refloat, cut, || (try_one(ground, cut, uncut).verdict, Value::Null));
+        found.map(|(verdict, _)| verdict)
+    };
     verdicts.extend(all(each(ground.workers, &cuts, |cut| told(judged(cut)))?)?);
     Ok(verdicts)
 }

@@ -173,11 +173,12 @@ hold what they held, every hook of the operation has run exactly once, claims ar
 `helm upgrade` by both Helms one after another succeeds with the same outcome as after the uninterrupted run.
 
 Where a case isn't stuck (killed before the first record write, or after the last), Refloat must leave everything as it is.
-The techniques beside it are what people do today: each on the same kills, judged by the same judge.
+The techniques beside it are what people do today: each on the same kills, judged by the same judge; where their rows count
+fewer, only each so many-th kill was tried.
 
 Refloat itself is killed in the same way at each of its own writes, and run again: it must end, object by object, record by
-record and hook by hook, as the fix that nobody killed, and where an uninterrupted Helm ends there, as that. And Helm is held (SIGSTOP) before each of
-its writes, Refloat is told that it is gone, and then Helm goes on: a *zombie*.
+record and hook by hook, as the fix that nobody killed, and where an uninterrupted Helm ends there, as that. And Helm is held
+(SIGSTOP) before each of its writes, Refloat is told that it is gone, and then Helm goes on: a *zombie*.
 
-Repeat it with `cargo xtask matrix` (`--techniques` for the rest, `--quick` for a sample).
+Repeat it with `cargo xtask matrix` (`--techniques` for the rest, `--quick` for a sample, `--log FILE` to go on another time).
 ";

@@ -1,14 +1,15 @@
 //! Helm held at each of its writes, as by a suspended laptop; Refloat is told that it is gone, and fixes; then Helm goes on.
 use super::case::{Case, Intent, Point, helm};
 use super::judge::differences;
-use super::means::{self, Said};
+use super::means::{self, Means, Said};
 use super::reference::{End, Reference};
 use super::run::{Ground, Verdict, each};
 use super::stage::{Operation, RELEASE, Stage};
 use super::state::{Live, is_hook};
-use super::{is_wanted, lined};
+use super::{all, is_wanted};
 use anyhow::{Context as _, Result};
 use bed::Major;
+use serde_json::json;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -53,16 +54,31 @@ pub fn run(ground: &Ground<'_>, only: &[String], quick: bool, every: usize) -> R
     }
     let step = if quick { (cases.len() / 4).max(1) } else { every.max(1) };
     let cases: Vec<_> = cases.into_iter().step_by(step).collect();
-    each(ground.workers, &cases, |held| {
-        let woken = try_one(ground, held);
-        let (_, line) = lined(woken.verdict.clone());
-        let changed: Vec<_> = woken.changed.iter().map(|changed| format!("\n       helm: {changed}")).collect();
-        let marks = match (woken.changed.is_empty(), woken.found, woken.repaired) {
+    let judged = |held: &Held| -> Result<Woken> {
+        let (verdict, came) = ground.ledger.once(Means::Refloat, held, || {
+            let woken = try_one(ground, held);
+            (woken.verdict, json!([woken.changed, woken.found, woken.repaired]))
+        })?;
+        let (changed, found, repaired) = serde_json::from_value(came)?;
+        Ok(Woken { verdict, changed, found, repaired })
+    };
+    all(each(ground.workers, &cases, |held| {
+        let woken = judged(held);
+        let line = woken.as_ref().map_or_else(|error| format!("     {error:#}"), Woken::line);
+        (woken, line)
+    })?)
+}
+
+impl Woken {
+    /// For people.
+    fn line(&self) -> String {
+        let changed: Vec<_> = self.changed.iter().map(|changed| format!("\n       helm: {changed}")).collect();
+        let marks = match (self.changed.is_empty(), self.found, self.repaired) {
             (true, ..) => String::new(),
             (_, found, repaired) => format!("\n       found: {found}, repaired: {repaired}"),
         };
-        (woken, format!("{line}{}{marks}", changed.concat()))
-    })
+        format!("{}{}{marks}", self.verdict.line(), changed.concat())
+    }
 }
 
 fn try_one(ground: &Ground<'_>, held: &Held) -> Woken {
