@@ -107,8 +107,9 @@ fn lost_records_come_back_from_a_file_and_helm_goes_on() {
         assert_eq!(statuses(&ns, major), ["superseded", "deployed"]);
         helms_go_on(&ns);
         ns.helm(major, ["rollback", "web", "1"]).unwrap().ok().unwrap();
-        ns.helm(major, ["uninstall", "web"]).unwrap().ok().unwrap();
-        assert!(Moment::now(&ns).names().is_empty());
+        // Without `--wait` objects go on going for a moment.
+        ns.helm(major, ["uninstall", "web", "--wait"]).unwrap().ok().unwrap();
+        assert!(Moment::settled(&ns).names().is_empty());
     });
 }
 
