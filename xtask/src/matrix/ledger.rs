@@ -38,6 +38,23 @@ impl Ledger {
         Ok(Self { known, file: Some(Mutex::new(file)), refloat })
     }
 
+    /// Whether an earlier run found out about a case.
+    pub fn knows(&self, means: Means, case: &impl fmt::Display) -> bool {
+        self.known.contains_key(&self.key(means, case))
+    }
+
+    /// Each `step`-th case, and those that are known.
+    pub fn some<C: fmt::Display>(&self, means: Means, cases: impl IntoIterator<Item = C>, step: usize) -> Vec<C> {
+        let cases = cases.into_iter().enumerate();
+        let chosen = cases.filter(|(index, case)| index % step.max(1) == 0 || self.knows(means, case));
+        chosen.map(|(_, case)| case).collect()
+    }
+
+    fn key(&self, means: Means, case: &impl fmt::Display) -> (String, String) {
+        let by = if means == Means::Refloat { self.refloat.clone() } else { means.to_string() };
+        (by, case.to_string())
+    }
+
     /// The verdict on a case, and what else is to be known of it: that of an earlier run, or a new one, which is noted.
     pub fn once<C: Clone + fmt::Display>(
         &self,
@@ -45,8 +62,7 @@ impl Ledger {
         case: &C,
         judge: impl FnOnce() -> (Verdict<C>, Value),
     ) -> Result<(Verdict<C>, Value)> {
-        let by = if means == Means::Refloat { self.refloat.clone() } else { means.to_string() };
-        let key = (by, case.to_string());
+        let key = self.key(means, case);
         if let Some(known) = self.known.get(&key) {
             return Ok((
                 verdict(case, known).with_context(|| format!("what the log says of {case}"))?,

@@ -17,6 +17,7 @@ use anyhow::{Result, ensure};
 use bed::{Bed, Major, Options, Postgres};
 use case::{Case, Intent, Point};
 use clap::{Args, ValueEnum};
+use ledger::Ledger;
 use means::{Means, Refloat};
 use reference::References;
 use run::{Ground, Verdict, each};
@@ -34,7 +35,7 @@ pub struct Matrix {
     /// Only cases whose name contains one of these, as in `h3-upgrade-k07b-finish`; commas separate
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     only: Vec<String>,
-    /// Only each n-th case
+    /// Only each n-th case, and those that the log knows
     #[arg(long, value_name = "N", default_value_t = 1)]
     every: usize,
     /// What is killed
@@ -75,7 +76,7 @@ impl Matrix {
         let refloat = Refloat::find(self.refloat.as_deref())?;
         let bed = Bed::start(&Options { postgres: Postgres::No, dir: None })?;
         let references = References::new(&bed);
-        let ledger = ledger::Ledger::open(self.log.as_deref(), refloat.path())?;
+        let ledger = Ledger::open(self.log.as_deref(), refloat.path())?;
         let ground = Ground { bed: &bed, refloat: &refloat, references, ledger, workers: self.workers };
         let mut pairs: Vec<_> =
             Operation::ALL.into_iter().flat_map(|it| Major::BOTH.map(|major| (major, it))).collect();
@@ -90,22 +91,22 @@ impl Matrix {
             tables::Report { writes: pairs.iter().copied().zip(counts).collect(), ..tables::Report::default() };
         check_itself(&ground)?;
         if self.part.contains(&Part::Kill) {
-            let cases = self.cases(&report.writes);
+            let cases = self.cases(&ground.ledger, &report.writes);
             let judged = |means, case: &Case| {
                 let found = ground.ledger.once(means, case, || (ground.try_one(case, means), Value::Null));
                 found.map(|(verdict, _)| verdict)
             };
             report.kill = all(each(self.workers, &cases, |case| told(judged(Means::Refloat, case)))?)?;
             if let Some(step) = self.techniques {
-                let cases: Vec<_> = cases.iter().step_by(step.max(1)).copied().collect();
                 for means in Means::TODAY {
+                    let cases = ground.ledger.some(means, cases.iter().copied(), step);
                     say(&format!("-- {means}"))?;
                     report.today.push((means, all(each(self.workers, &cases, |case| told(judged(means, case)))?)?));
                 }
             }
         }
         if self.part.contains(&Part::Rescuer) {
-            report.rescuer = rescuer::run(&ground, &self.only, self.quick, self.every)?;
+            (report.rescuer, report.moments) = rescuer::run(&ground, &self.only, self.quick, self.every)?;
         }
         if self.part.contains(&Part::Zombie) {
             report.zombie = zombie::run(&ground, &self.only, self.quick, self.every)?;
@@ -122,12 +123,12 @@ impl Matrix {
         Ok(())
     }
 
-    fn cases(&self, writes: &[((Major, Operation), u32)]) -> Vec<Case> {
+    fn cases(&self, ledger: &Ledger, writes: &[((Major, Operation), u32)]) -> Vec<Case> {
         let cases = writes.iter().flat_map(|&((major, operation), writes)| {
             if self.quick { Case::few(major, operation, writes) } else { Case::all(major, operation, writes) }
         });
         let cases = cases.filter(|case| is_wanted(&self.only, &case.to_string()));
-        cases.step_by(self.every.max(1)).collect()
+        ledger.some(Means::Refloat, cases, self.every)
     }
 }
 

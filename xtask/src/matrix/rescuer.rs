@@ -83,6 +83,11 @@ impl Cut {
         self.rescue.trouble.of(self.rescue.operation)
     }
 
+    /// Whether Refloat is killed.
+    pub fn is_cut(&self) -> bool {
+        self.point.is_some()
+    }
+
     /// The same rescue, not cut short.
     fn whole(&self) -> Self {
         Self { point: None, ..*self }
@@ -99,8 +104,8 @@ impl fmt::Display for Cut {
     }
 }
 
-/// Runs each way out once to count its writes, and then with each of them as the last.
-pub fn run(ground: &Ground<'_>, only: &[String], quick: bool, every: usize) -> Result<Vec<Verdict<Cut>>> {
+/// Runs each way out once to count its writes, and then with each of them as the last; gives how many moments there are, too.
+pub fn run(ground: &Ground<'_>, only: &[String], quick: bool, every: usize) -> Result<(Vec<Verdict<Cut>>, usize)> {
     let wholes = RESCUES.into_iter().flat_map(|rescue| Major::BOTH.map(|major| Cut { rescue, major, point: None }));
     // Whoever names a cut needs its whole, to know the writes.
     let named = |whole: &Cut| {
@@ -130,14 +135,15 @@ pub fn run(ground: &Ground<'_>, only: &[String], quick: bool, every: usize) -> R
         verdicts.push(verdict);
     }
     let step = if quick { (cuts.len() / 4).max(1) } else { every.max(1) };
-    let cuts: Vec<_> = cuts.into_iter().step_by(step).collect();
+    let moments = cuts.len();
+    let cuts = ground.ledger.some(Means::Refloat, cuts, step);
     let judged = |cut: &Cut| {
         let uncut = ends.get(&cut.whole().to_string());
         let found = ground.ledger.once(Means::Refloat, cut, || (try_one(ground, cut, uncut).verdict, Value::Null));
         found.map(|(verdict, _)| verdict)
     };
     verdicts.extend(all(each(ground.workers, &cuts, |cut| told(judged(cut)))?)?);
-    Ok(verdicts)
+    Ok((verdicts, moments))
 }
 
 /// How a fix that was not cut short went.

@@ -21,8 +21,10 @@ pub struct Report {
     pub kill: Vec<Verdict<Case>>,
     /// The same by what people do today.
     pub today: Vec<(Means, Vec<Verdict<Case>>)>,
-    /// Refloat killed.
+    /// Refloat killed, or left alone to count its writes.
     pub rescuer: Vec<Verdict<Cut>>,
+    /// At how many moments it could be killed.
+    pub moments: usize,
     /// Helm held.
     pub zombie: Vec<Woken>,
 }
@@ -110,6 +112,8 @@ impl Report {
             let _ = writeln!(text, "| {way} | {what} | {} |", share(all.into_iter()));
         }
         let _ = writeln!(text, "| all | | {} |", share(self.rescuer.iter()));
+        let killed = self.rescuer.iter().filter(|verdict| verdict.case.is_cut()).count();
+        let _ = writeln!(text, "\nKilled at {killed} of {} moments; besides, each way once not at all.", self.moments);
         text
     }
 

@@ -53,7 +53,7 @@ pub fn run(ground: &Ground<'_>, only: &[String], quick: bool, every: usize) -> R
         cases.extend(held.filter(|held| is_wanted(only, &held.to_string())));
     }
     let step = if quick { (cases.len() / 4).max(1) } else { every.max(1) };
-    let cases: Vec<_> = cases.into_iter().step_by(step).collect();
+    let cases = ground.ledger.some(Means::Refloat, cases, step);
     let judged = |held: &Held| -> Result<Woken> {
         let (verdict, came) = ground.ledger.once(Means::Refloat, held, || {
             let woken = try_one(ground, held);
