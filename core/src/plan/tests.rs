@@ -194,7 +194,7 @@ fn to_reinstall_loses_all_that_is_there_and_ends_where_resume_does() {
     assert_eq!(effects, [("configmap/a", EffectKind::Replaced), ("configmap/b", EffectKind::Created)]);
     assert_eq!(option.then, resume.then);
     assert_eq!(option.steps.last(), resume.steps.last());
-    assert!(option.steps[0].starts_with("delete 2 objects, all that the release has but what is kept"));
+    assert!(option.steps[0].starts_with("delete every object that the release has but what is kept"));
     for (stage, why) in [
         (pending("2", "1"), "something to go back to"),
         (uninstall(&[live(pair("1")[0].clone())]), "an uninstall is under way"),

@@ -403,8 +403,8 @@ fn steps(work: &Work, effects: &[Effect]) -> Vec<String> {
     let hook = |hook: &super::HookStep| format!("{} hook {}: {}", hook.event, hook.name, words::hook(hook.run));
     let mut found: Vec<String> = work.first.iter().map(record).collect();
     if !work.clear.is_empty() {
-        let all = counted(work.clear.len(), "object");
-        found.push(format!("delete {all}, all that the release has but what is kept, and wait until they are gone"));
+        found
+            .push("delete every object that the release has but what is kept, and wait until they are gone".to_owned());
     }
     found.extend(work.before.iter().map(hook));
     let replaced = work.apply.iter().filter_map(|applied| Some((&applied.words, &applied.replaces.as_ref()?.field)));
