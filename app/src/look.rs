@@ -2,13 +2,16 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
+use refloat_core::diagnose::{Case, failed_before_newest, says_abandoned, strays};
 use refloat_core::inventory::{
     Ailment, History, Inventory, ListOptions, Opened, ReleaseId, Row, examine, listed, wanted,
 };
+use refloat_core::observe::Live;
 use refloat_core::record::{Damage, RecordMeta, Status};
 
-use crate::cluster::{ReadRecords, RecordQuery};
+use crate::cluster::{ReadObjects, ReadRecords, RecordQuery};
 use crate::error::Failure;
+use crate::observe::observe_known;
 use crate::source::{CONCURRENCY, Gathered, Source};
 
 /// Statuses that few releases have, so that asking the server for them alone pays.
@@ -84,6 +87,8 @@ pub struct Examined {
     pub since: Option<Timestamp>,
     /// What is wrong with it, worst first.
     pub ailments: Vec<Ailment>,
+    /// Whether objects that could tell of more couldn't be read.
+    pub is_partial: bool,
 }
 
 impl Examined {
@@ -96,6 +101,7 @@ impl Examined {
             status: record.status.clone().unwrap_or_else(|| Status::Unknown.to_string()),
             since: record.written.or(record.created),
             ailments: vec![Ailment::Stray { record: record.id.clone() }],
+            is_partial: false,
         }
     }
 
@@ -106,13 +112,54 @@ impl Examined {
 }
 
 /// Opens the newest payload of every release to its end and examines the release. Memory is bounded by how many are open at once.
-pub async fn examine_all(records: &dyn ReadRecords, inventory: &Inventory) -> Result<Vec<Examined>, Failure> {
+pub async fn examine_all(
+    records: &dyn ReadRecords,
+    objects: &dyn ReadObjects,
+    inventory: &Inventory,
+) -> Result<Vec<Examined>, Failure> {
     let all: Vec<Option<Examined>> = stream::iter(&inventory.releases)
-        .map(|(id, history)| async move { examine_one(records, id, history).await })
+        .map(|(id, history)| async move {
+            let Some(mut release) = examine_one(records, id, history).await? else { return Ok(None) };
+            if release.status == Status::Deployed.as_str() || release.status == Status::Superseded.as_str() {
+                let woken = woken(records, objects, id, history).await?;
+                release.is_partial = woken.is_partial;
+                release.ailments.extend(woken.ailment);
+            }
+            Ok::<_, Failure>(Some(release))
+        })
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
     Ok(all.into_iter().flatten().collect())
+}
+
+/// What is to be told of a Helm that a fix had given up.
+#[derive(Debug, Clone, Default)]
+pub struct Woken {
+    /// What it did since, if anything.
+    pub ailment: Option<Ailment>,
+    /// Whether some of the objects that tell couldn't be read.
+    pub is_partial: bool,
+}
+
+/// Looks whether a Helm went on that a fix had given up: objects tell, which are read of no other release.
+pub async fn woken(
+    records: &dyn ReadRecords,
+    objects: &dyn ReadObjects,
+    id: &ReleaseId,
+    history: &History,
+) -> Result<Woken, Failure> {
+    let mut given_up = false;
+    for record in failed_before_newest(history) {
+        given_up |= matches!(records.head(&record.id, &record.guard).await?, Some(Ok(head)) if says_abandoned(&head));
+    }
+    if !given_up {
+        return Ok(Woken::default());
+    }
+    let seen = observe_known(records, objects, id.clone(), history.clone()).await?;
+    let case = Case::new(&seen);
+    let is_partial = case.objects.iter().any(|object| matches!(object.live, Live::Unknown(_)));
+    Ok(Woken { ailment: refloat_core::diagnose::woken(&strays(&case)), is_partial })
 }
 
 /// The same for one release; `None` if it went away meanwhile.
@@ -131,5 +178,6 @@ pub async fn examine_one(
         status: status.unwrap_or_else(|| Status::Unknown.to_string()),
         since: newest.written.or(newest.created),
         ailments: examine(history, &opened),
+        is_partial: false,
     }))
 }

@@ -1,7 +1,7 @@
 //! Observing: from a release's name to everything that a diagnosis needs. Reads only, several at once, nothing twice.
 
 use futures::{StreamExt, TryStreamExt, stream};
-use refloat_core::diagnose::good_to_open;
+use refloat_core::diagnose::{abandoned_to_open, good_to_open};
 use refloat_core::inventory::{History, ReleaseId};
 use refloat_core::observe::{Observation, Read, Revision, known, wanted};
 use refloat_core::record::RecordMeta;
@@ -45,6 +45,8 @@ pub async fn observe_known(
     while let Some(revision) = good_to_open(&seen) {
         open(records, &mut seen, &[revision]).await?;
     }
+    let abandoned = abandoned_to_open(&seen);
+    open(records, &mut seen, &abandoned).await?;
     seen.assume(objects.assumed(&seen));
     for _ in 0..MOST_ROUNDS {
         let missing = wanted(&seen);

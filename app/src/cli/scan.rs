@@ -74,10 +74,11 @@ pub(super) async fn scan(
 ) -> Result<Exit, Failure> {
     let query = RecordQuery { namespace: namespace.clone(), ..RecordQuery::default() };
     let gathered = ui.during("listing Helm's records", source.gather(&query)).await?;
-    let opening = examine_all(gathered.records.as_ref(), &gathered.inventory);
+    let opening = examine_all(gathered.records.as_ref(), source.objects(), &gathered.inventory);
     let examined = ui.during("opening the newest record of every release", opening).await?;
     let now = gathered.records.now().await?;
     ui.notes(&gathered.notes)?;
+    ui.notes(unseen(&examined).as_slice())?;
     let total = examined.len();
     let noted = examined.iter().filter(|release| !release.is_unhealthy() && !release.ailments.is_empty()).count();
     let shown = |release: &Examined| release.is_unhealthy() || (args.all && !release.ailments.is_empty());
@@ -98,6 +99,16 @@ pub(super) async fn scan(
         ui.say(format!("{noted} healthy {ones} something worth knowing: refloat scan --all"))?;
     }
     Ok(if unhealthy > 0 || !gathered.inventory.strays.is_empty() { Exit::Found } else { Exit::Ok })
+}
+
+/// Releases of which it can't be told whether a Helm that was given up went on.
+fn unseen(examined: &[Examined]) -> Option<String> {
+    let names: Vec<_> =
+        examined.iter().filter(|release| release.is_partial).map(|release| release.id.to_string()).collect();
+    (!names.is_empty()).then(|| {
+        let names = shortened(&names.join(", "), 200);
+        format!("{names}: not every object may be read, so what a Helm did that was given up may be hidden")
+    })
 }
 
 fn show(
@@ -187,7 +198,8 @@ pub(super) fn next(release: &Examined) -> String {
             | Ailment::Failed { .. }
             | Ailment::SeveralDeployed { .. }
             | Ailment::NoneDeployed { .. }
-            | Ailment::NewestNotDeployed { .. },
+            | Ailment::NewestNotDeployed { .. }
+            | Ailment::Woken { .. },
         ) => "refloat diagnose NAME",
         // Whatever ends the operation writes label and payload.
         Some(Ailment::StatusMismatch { .. }) if pending => "refloat diagnose NAME",

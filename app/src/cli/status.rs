@@ -153,6 +153,7 @@ fn problems(
             status: record.meta.status.clone().unwrap_or_default(),
             since: newest.and_then(|newest| newest.written.or(newest.created)),
             ailments: found.ailments.clone(),
+            is_partial: false,
         };
         let next = next(&examined);
         if !next.starts_with("refloat status") {

@@ -282,6 +282,7 @@ mod tests {
             others: Vec::new(),
             objects: vec![object_backup],
             copies: Vec::new(),
+            stores: None,
             restoring: None,
         }
     }

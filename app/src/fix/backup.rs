@@ -74,6 +74,7 @@ impl Fixer<'_> {
             others,
             objects,
             copies,
+            stores: work.records().find_map(stored),
             restoring: None,
         };
         // A record whose values can't be read is in the backup all the same.
@@ -102,6 +103,14 @@ fn touched(work: &Work) -> Vec<u64> {
     revisions.sort_unstable();
     revisions.dedup();
     revisions
+}
+
+/// The revision that a step stores.
+fn stored(step: &RecordStep) -> Option<u64> {
+    match step {
+        RecordStep::Create { revision, .. } => Some(*revision),
+        _ => None,
+    }
 }
 
 /// The digest of a record in every state that the fix leaves it in, in order; the last is empty if it doesn't keep it.

@@ -108,7 +108,8 @@ fn verify(way: Way, after: Option<&Observation>) -> Result<(), String> {
             Err(format!("the newest revision is {status} and {deployed} are deployed"))
         }
         (Way::Unlock, Status::Failed) => Ok(()),
-        (Way::Unlock, status) => Err(format!("the newest revision is {status}")),
+        (Way::Unlock, Status::Deployed) if deployed == 1 => Ok(()),
+        (Way::Unlock, status) => Err(format!("the newest revision is {status} and {deployed} are deployed")),
         (Way::Uninstall, status) => Err(format!("a record is left, which is {status}")),
         (Way::Forget, status) if status.is_pending() => Err(format!("the newest revision is {status}")),
         (Way::Repair | Way::Wait | Way::Forget | Way::Unblock | Way::Escalate, _) => Ok(()),

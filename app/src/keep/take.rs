@@ -58,6 +58,7 @@ pub async fn take(source: &Source, name: &str, by: &str) -> Result<Taken, Failur
         others: all,
         objects,
         copies: Vec::new(),
+        stores: None,
         restoring: None,
     };
     Ok(Taken { backup, values, notes })

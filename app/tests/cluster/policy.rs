@@ -136,7 +136,7 @@ fn after_a_long_enough_silence_helm_counts_as_gone() {
         assert!(done.stderr.contains("note: by policy ("), "{}", done.stderr);
         // The file lists that way only; resume would have been the recommended one.
         assert!(done.stdout.starts_with("Unlocked "), "{}", done.stdout);
-        assert_eq!(statuses(&ns, major), ["deployed", "failed"]);
+        assert_eq!(statuses(&ns, major), ["superseded", "failed", "deployed"]);
         unlocked(&ns);
     });
 }

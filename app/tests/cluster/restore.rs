@@ -126,7 +126,7 @@ fn lost_records_come_back_from_the_copy_that_a_fix_left() {
         stuck(&ns, major);
         let before = Moment::now(&ns).records;
         refused(&ns, &[], 2, "no fix of ", "refloat restore web FILE");
-        let fix = fixed(&ns, "unlock", &[]);
+        let fix = fixed(&ns, "unlock", &["--records-only"]);
         // What the fix changed is there, so that nothing is lost.
         refused(&ns, &[], 4, "nothing of ", "--overwrite");
         lose(&ns, driver, 2);
@@ -136,7 +136,7 @@ fn lost_records_come_back_from_the_copy_that_a_fix_left() {
         assert_eq!(Moment::now(&ns).records, before, "{driver:?} {major}");
 
         // Of several copies one is named.
-        let other = fixed(&ns, "unlock", &[]);
+        let other = fixed(&ns, "unlock", &["--records-only"]);
         lose(&ns, driver, 2);
         refused(&ns, &[], 2, "2 fixes of ", &format!("--from-fix {}", other["id"].as_str().unwrap()));
         refused(&ns, &["--from-fix", "00000000"], 2, "is of fix 00000000", fix["id"].as_str().unwrap());
@@ -145,7 +145,7 @@ fn lost_records_come_back_from_the_copy_that_a_fix_left() {
         undone(&ns);
         restored(&ns, &["--from-fix", "newest"]);
         assert_eq!(Moment::now(&ns).records, before, "{driver:?} {major}");
-        fixed(&ns, "unlock", &[]);
+        fixed(&ns, "unlock", &["--records-only"]);
         helms_go_on(&ns);
         ns.helm(major, ["uninstall", "web"]).unwrap().ok().unwrap();
     });

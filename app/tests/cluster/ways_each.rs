@@ -54,7 +54,7 @@ const RESUME: Story = Story {
     destructive: false,
 };
 
-const UNLOCK: Story = Story { way: "unlock", after: &["deployed", "failed"], version: 1, ..RESUME };
+const UNLOCK: Story = Story { way: "unlock", after: &["superseded", "failed", "deployed"], version: 1, ..RESUME };
 
 const ROLLBACK: Story = Story { way: "rollback", after: &["superseded", "failed", "deployed"], version: 1, ..RESUME };
 

@@ -32,7 +32,6 @@ fn of_two_fixers_one_wins() {
         unlocked(&ns);
         let expected: &[&str] = match way {
             "resume" => &["superseded", "deployed"],
-            "unlock" => &["deployed", "failed"],
             _ => &["superseded", "failed", "deployed"],
         };
         assert_eq!(statuses(&ns, Major::V4), expected, "{way}");

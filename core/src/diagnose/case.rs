@@ -164,6 +164,12 @@ impl<'a> Case<'a> {
         self.status().is_pending() || self.status() == Status::Uninstalling
     }
 
+    /// Whether two manifests mean the same object.
+    pub fn same(&self, a: &ManifestObject, b: &ManifestObject) -> bool {
+        let default = self.seen.id.namespace.as_str();
+        key(a, default) == key(b, default)
+    }
+
     /// The events about an object, newest first.
     pub fn events_of(&self, kind: &str, namespace: &str, name: &str) -> &[&'a Value] {
         let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());

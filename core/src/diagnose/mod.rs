@@ -17,6 +17,7 @@ mod owner;
 mod past;
 mod rerun;
 mod status;
+mod strays;
 mod unknowns;
 
 #[cfg(test)]
@@ -34,3 +35,4 @@ pub use outlook::*;
 pub use owner::*;
 pub use past::*;
 pub use rerun::*;
+pub use strays::*;

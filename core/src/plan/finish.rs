@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::work::{Applied, HookStep, RecordStep, Removed, Work, hook_step, sent};
 use super::{Refusal, Way};
-use crate::diagnose::{Case, HookRun, HookView, Operation};
+use crate::diagnose::{ABANDONED, Case, HookRun, HookView, Operation, is_abandoned};
 use crate::manifest::{ManifestObject, uninstall_place};
 use crate::observe::{Live, Lookup, OperationKind, Read, Revision};
 use crate::record::{Hook, InfoEdit, RecordMeta, Status};
@@ -15,6 +15,10 @@ pub fn finish(case: &Case<'_>, operation: &Operation<'_>, way: Way) -> Result<Wo
     let newest = super::readable(case)?;
     if case.kind == OperationKind::Uninstall {
         return uninstall(case, newest, Some(operation), way);
+    }
+    if is_abandoned(newest) {
+        let why = format!("revision {} was abandoned, and its record is sealed", newest.opened.revision);
+        return Err(Refusal::NotApplicable(why));
     }
     let revision = newest.opened.revision;
     let mut last: Vec<RecordStep> = superseded(case, revision);
@@ -68,7 +72,7 @@ pub fn abandoned(case: &Case<'_>, revision: u64, why: &str) -> Vec<RecordStep> {
 
 /// Marks a revision failed and seals it.
 pub fn sealed(revision: u64, why: &str) -> RecordStep {
-    let description = format!("Abandoned, marked failed by refloat: {why}");
+    let description = format!("{ABANDONED}{why}");
     let edit = InfoEdit { status: Some(Status::Failed), description: Some(description), ..InfoEdit::default() };
     RecordStep::Edit { revision, edit, seal: true }
 }
@@ -121,13 +125,6 @@ fn place(case: &Case<'_>, object: &ManifestObject) -> Result<(Read, bool), Refus
     Ok((case.seen.read_of(object).ok_or_else(unknown)?, kind.namespaced))
 }
 
-/// By what two objects of manifests are the same.
-fn same(case: &Case<'_>, a: &ManifestObject, b: &ManifestObject) -> bool {
-    let namespace =
-        |object: &ManifestObject| object.namespace.clone().unwrap_or_else(|| case.seen.id.namespace.clone());
-    a.group() == b.group() && a.kind == b.kind && a.name == b.name && namespace(a) == namespace(b)
-}
-
 /// Every object of a revision, to be as it wants them.
 pub fn applied(case: &Case<'_>, target: &Revision) -> Result<Vec<Applied>, Refusal> {
     if let Some(problem) = target.problems.first() {
@@ -137,10 +134,10 @@ pub fn applied(case: &Case<'_>, target: &Revision) -> Result<Vec<Applied>, Refus
 }
 
 /// One object of a revision, to be as it wants it.
-fn as_wanted(case: &Case<'_>, target: &Revision, object: &ManifestObject) -> Result<Applied, Refusal> {
+pub fn as_wanted(case: &Case<'_>, target: &Revision, object: &ManifestObject) -> Result<Applied, Refusal> {
     let others = case.seen.revisions.values().flatten().filter(|other| other.opened.revision != target.opened.revision);
     let (read, namespaced) = place(case, object)?;
-    let originals = others.filter_map(|other| other.objects.iter().find(|old| same(case, old, object)));
+    let originals = others.filter_map(|other| other.objects.iter().find(|old| case.same(old, object)));
     Ok(Applied {
         read,
         words: named(object),
@@ -183,7 +180,7 @@ pub fn forgotten(case: &Case<'_>, target: &Revision) -> Result<Vec<Removed>, Ref
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for object in others.flat_map(|other| &other.objects) {
-        if target.objects.iter().any(|kept| same(case, kept, object)) {
+        if target.objects.iter().any(|kept| case.same(kept, object)) {
             continue;
         }
         if let Some(removed) = removal(case, object)?.filter(|removed| seen.insert(removed.read.clone())) {
@@ -194,7 +191,7 @@ pub fn forgotten(case: &Case<'_>, target: &Revision) -> Result<Vec<Removed>, Ref
 }
 
 /// An object's removal; nothing if no server serves its kind, as then it can't be there.
-fn removal(case: &Case<'_>, object: &ManifestObject) -> Result<Option<Removed>, Refusal> {
+pub fn removal(case: &Case<'_>, object: &ManifestObject) -> Result<Option<Removed>, Refusal> {
     let kept = object.value.pointer("/metadata/annotations/helm.sh~1resource-policy").is_some();
     if kept || matches!(case.seen.kinds().find(&object.api_version, &object.kind), Lookup::Unserved) {
         return Ok(None);
@@ -213,7 +210,7 @@ pub fn uninstall(
 ) -> Result<Work, Refusal> {
     let mut objects: Vec<&ManifestObject> = newest.objects.iter().collect();
     for object in case.seen.revisions.values().flatten().flat_map(|other| &other.objects) {
-        if !objects.iter().any(|known| same(case, known, object)) {
+        if !objects.iter().any(|known| case.same(known, object)) {
             objects.push(object);
         }
     }

@@ -77,7 +77,7 @@ pub enum Refusal {
 pub fn work(case: &Case<'_>, operation: &Operation<'_>, way: Way, records_only: bool) -> Result<Work, Refusal> {
     match way {
         Way::Wait => Ok(Work::none(way)),
-        Way::Repair => repair::repair(case),
+        Way::Repair => repair::repair(case, records_only),
         Way::Unlock => leave::unlock(case, records_only),
         Way::Forget => leave::forget(case, records_only),
         Way::Escalate => Err(Refusal::NotApplicable("a person decides, not refloat".to_owned())),

@@ -1,10 +1,10 @@
-//! Mending records that contradict each other, or name API versions that are gone.
+//! Mending records that contradict each other or name API versions that are gone, and objects that a Helm changed which had been given up.
 
 use std::collections::BTreeSet;
 
-use super::work::{RecordStep, Work};
+use super::work::{Applied, RecordStep, Removed, Work};
 use super::{Refusal, Way, finish};
-use crate::diagnose::Case;
+use crate::diagnose::{Case, Strayed, strays};
 use crate::manifest::{ManifestObject, NewVersion};
 use crate::observe::{Lookup, Revision};
 use crate::record::{InfoEdit, RecordMeta, Status};
@@ -19,8 +19,9 @@ const MOVED: [(&str, &str, &str); 6] = [
     ("extensions", "PodSecurityPolicy", "policy"),
 ];
 
-/// Picks the one deployed of several. The newest is: what it applied came last.
-pub(super) fn repair(case: &Case<'_>) -> Result<Work, Refusal> {
+/// Picks the one deployed of several. The newest is: what it applied came last. Objects are as it wants them unless a Helm that had been
+/// given up went on.
+pub(super) fn repair(case: &Case<'_>, records_only: bool) -> Result<Work, Refusal> {
     let history = &case.seen.history;
     let mut last = Vec::new();
     if let Some(newest) = case.newest {
@@ -42,12 +43,29 @@ pub(super) fn repair(case: &Case<'_>) -> Result<Work, Refusal> {
         last.extend(uncovered(case, revision));
     }
     last.extend(versions(case));
-    if last.is_empty() {
+    let (apply, remove) = if records_only { (Vec::new(), Vec::new()) } else { put_back(case)? };
+    if last.is_empty() && apply.is_empty() && remove.is_empty() {
         return Err(Refusal::NotApplicable(
-            "the records don't contradict each other, and the server serves all versions in them".to_owned(),
+            "the records don't contradict each other, the server serves all versions in them, and no Helm that was given up went on"
+                .to_owned(),
         ));
     }
-    Ok(Work { last, ..Work::none(Way::Repair) })
+    Ok(Work { apply, remove, wait: true, last, ..Work::none(Way::Repair) })
+}
+
+/// What a Helm did that had been given up, the other way round: as the newest revision wants it.
+fn put_back(case: &Case<'_>) -> Result<(Vec<Applied>, Vec<Removed>), Refusal> {
+    let (mut apply, mut remove) = (Vec::new(), Vec::new());
+    for stray in strays(case) {
+        match (stray.what, case.newest) {
+            (Strayed::Made, _) => remove.extend(finish::removal(case, stray.object)?),
+            (Strayed::Changed | Strayed::Deleted, Some(newest)) => {
+                apply.push(finish::as_wanted(case, newest, stray.object)?);
+            }
+            (Strayed::Changed | Strayed::Deleted, None) => {}
+        }
+    }
+    Ok((apply, remove))
 }
 
 /// The revision that is the newest once an unreadable one is set aside: with nothing deployed, Helm has nothing to go on from.

@@ -55,6 +55,9 @@ pub struct Backup {
     /// Objects that go with the fix and that no undo puts back, as they were: hooks' objects, and what is freed of its finalizers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<Value>,
+    /// The revision that the fix stores; missing if it stores none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stores: Option<u64>,
     /// What a restore puts back; missing for everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restoring: Option<Restoring>,

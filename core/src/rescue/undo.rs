@@ -27,9 +27,10 @@ pub fn undo(backup: &Backup, current: &[StoredRecord], going_on: bool) -> Result
     let find = |record: &StoredRecord| current.iter().find(|found| found.meta.id == record.meta.id);
     let revision = |record: &StoredRecord| record.meta.revision().unwrap_or_default();
     let mut steps = Vec::new();
-    // A rollback stored a revision of its own; anything newer than that is somebody else's.
+    // What is newer than the revision that the fix stored is somebody else's. Backups of rollbacks didn't always name it.
     let put_back = backup.restoring.iter().flat_map(|restoring| &restoring.made);
-    let own = if backup.action == "rollback" { backup.revision + 1 } else { backup.revision };
+    let rolled_back = (backup.action == "rollback").then_some(backup.revision + 1);
+    let own = backup.stores.or(rolled_back).unwrap_or(backup.revision);
     let own = put_back.clone().map(revision).fold(own, u64::max);
     if let Some(newer) = current.iter().map(revision).filter(|newer| *newer > own).max() {
         return Err(Refusal::Overtaken { newest: newer, revision: backup.revision, status: backup.status.clone() });

@@ -90,19 +90,20 @@ impl Matrix {
         let mut report =
             tables::Report { writes: pairs.iter().copied().zip(counts).collect(), ..tables::Report::default() };
         check_itself(&ground)?;
+        let judged = |means, case: &Case| {
+            let found = ground.ledger.once(means, case, || (ground.try_one(case, means), Value::Null));
+            found.map(|(verdict, _)| verdict)
+        };
         if self.part.contains(&Part::Kill) {
             let cases = self.cases(&ground.ledger, &report.writes);
-            let judged = |means, case: &Case| {
-                let found = ground.ledger.once(means, case, || (ground.try_one(case, means), Value::Null));
-                found.map(|(verdict, _)| verdict)
-            };
             report.kill = all(each(self.workers, &cases, |case| told(judged(Means::Refloat, case)))?)?;
-            if let Some(step) = self.techniques {
-                for means in Means::TODAY {
-                    let cases = ground.ledger.some(means, cases.iter().copied(), step);
-                    say(&format!("-- {means}"))?;
-                    report.today.push((means, all(each(self.workers, &cases, |case| told(judged(means, case)))?)?));
-                }
+        }
+        if let Some(step) = self.techniques {
+            let cases = self.cases(&ground.ledger, &report.writes);
+            for means in Means::TODAY {
+                let cases = ground.ledger.some(means, cases.iter().copied(), step);
+                say(&format!("-- {means}"))?;
+                report.today.push((means, all(each(self.workers, &cases, |case| told(judged(means, case)))?)?));
             }
         }
         if self.part.contains(&Part::Rescuer) {

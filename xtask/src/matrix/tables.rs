@@ -182,7 +182,10 @@ fewer, only each so many-th kill was tried.
 
 Refloat itself is killed in the same way at each of its own writes, and run again: it must end, object by object, record by
 record and hook by hook, as the fix that nobody killed, and where an uninterrupted Helm ends there, as that. And Helm is held
-(SIGSTOP) before each of its writes, Refloat is told that it is gone, and then Helm goes on: a *zombie*.
+(SIGSTOP) before each of its writes, Refloat is told that it is gone, and then Helm goes on: a *zombie*. What was given up must stay
+sealed and the deployed revision alone; whatever isn't as the fix left it must be found by `refloat scan` and by `refloat diagnose`,
+and one more fix (`fix --auto`; after a first install that was taken away `fix --with uninstall`) must put it right. A woken
+`helm rollback` marks superseded whatever is deployed by then, so there alone the deployed record may be written, found and put right.
 
 Repeat it with `cargo xtask matrix` (`--techniques` for the rest, `--quick` for a sample, `--log FILE` to go on another time).
 ";

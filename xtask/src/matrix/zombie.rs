@@ -2,7 +2,7 @@
 use super::case::{Case, Intent, Point, helm};
 use super::judge::differences;
 use super::means::{self, Means, Said};
-use super::reference::{End, Reference};
+use super::reference::End;
 use super::run::{Ground, Verdict, each};
 use super::stage::{Operation, RELEASE, Stage};
 use super::state::{Live, is_hook};
@@ -110,27 +110,32 @@ fn go(ground: &Ground<'_>, held: &Held, woken: &mut Came) -> Result<(String, boo
     helm.thaw()?;
     helm.wait(ENDS).context("the woken helm")?;
     let after = stage.settle()?;
-    let mut faults = sealed(&case, &frozen, &fixed, &after);
+    let mut faults = fenced(&case, &frozen, &fixed, &after);
     woken.0 = changed(&fixed, &after);
-    let reference = wanted(ground, &case)?;
-    if wrong(&case, &reference, &after).is_empty() {
+    let damage = wrong(&case, &fixed, &after);
+    if damage.is_empty() {
         return Ok((frozen.story(), true, faults));
     }
-    // Whatever is wrong now must be seen, and after a finished operation be put right by one more fix. What was given up is
-    // fenced where it counts, in the records; a woken Helm still writes objects, which the tables tell.
+    // Whatever is wrong now must be found without being asked for, and be put right by one more fix.
     let scan = ground.refloat.say(&stage, &["scan"])?;
     let diagnosis = ground.refloat.say(&stage, &["diagnose", RELEASE])?;
-    woken.1 = [&scan, &diagnosis].iter().any(|said| said.code == Some(3));
-    let fix = ground.refloat.fix(&stage, "auto")?;
-    let left = wrong(&case, &reference, &stage.settle()?);
+    woken.1 = [&scan, &diagnosis].iter().all(|said| said.code == Some(3));
+    let fix = ground.refloat.fix(&stage, again(&case))?;
+    let left = wrong(&case, &fixed, &stage.settle()?);
     woken.2 = left.is_empty();
-    if case.intent == Intent::Finish && !woken.1 {
-        faults.push(format!("a silent loss: {}", wrong(&case, &reference, &after).join(", ")));
+    if !woken.1 {
+        let said = [&scan, &diagnosis].map(|said| said.to_string()).join("; ");
+        faults.push(format!("a silent loss: {}; {said}", damage.join(", ")));
     }
-    if case.intent == Intent::Finish && !woken.2 {
+    if !woken.2 {
         faults.push(format!("not put right by one fix ({}): {}", short(&fix), left.join(", ")));
     }
     Ok((frozen.story(), true, faults))
+}
+
+/// The way that puts right what a woken Helm did: what was taken away is taken away again, which nothing does unasked.
+fn again(case: &Case) -> &'static str {
+    if (case.operation, case.intent) == (Operation::Install, Intent::GiveUp) { "uninstall" } else { "auto" }
 }
 
 fn short(said: &Said) -> String {
@@ -138,14 +143,9 @@ fn short(said: &Said) -> String {
     format!("{}: {text}", said.code.unwrap_or(-1))
 }
 
-/// The state that the fix was to reach: going on begins where the last deployed revision is.
-fn wanted(ground: &Ground<'_>, case: &Case) -> Result<std::sync::Arc<Reference>> {
-    let end = if case.intent == Intent::GoOn { End::Before } else { End::of(case.intent) };
-    ground.references.get(case.major, case.operation, end)
-}
-
-/// A revision that was given up stays so, and a deployed one alone.
-fn sealed(case: &Case, frozen: &Live, fixed: &Live, after: &Live) -> Vec<String> {
+/// A revision that was given up stays so, and the deployed one alone. But a rollback that wakes up asks which revision is deployed and marks
+/// that superseded, whatever its number (Helm 3.22 and 4.3 `pkg/action/rollback.go:performRollback`): that is to be found and put right.
+fn fenced(case: &Case, frozen: &Live, fixed: &Live, after: &Live) -> Vec<String> {
     let mut faults = Vec::new();
     let deployed = |live: &Live| -> Vec<u64> {
         let deployed = live.records.iter().filter(|record| record.status == "deployed" || record.label == "deployed");
@@ -161,7 +161,8 @@ fn sealed(case: &Case, frozen: &Live, fixed: &Live, after: &Live) -> Vec<String>
     if version(fixed) != version(after) {
         faults.push(format!("the sealed record was written: {} became {}", fixed.story(), after.story()));
     }
-    if deployed(fixed) != deployed(after) || deployed(after).len() > 1 {
+    let superseded = case.operation == Operation::Rollback && deployed(after).is_empty();
+    if deployed(fixed) != deployed(after) && !superseded || deployed(after).len() > 1 {
         faults.push(format!("deployed: {} became {}", fixed.story(), after.story()));
     }
     faults
@@ -176,17 +177,12 @@ fn changed(fixed: &Live, after: &Live) -> Vec<String> {
 }
 
 /// What isn't as the fix left it, but for hooks' objects, of which a woken Helm makes new ones.
-fn wrong(case: &Case, reference: &Reference, live: &Live) -> Vec<String> {
+fn wrong(case: &Case, fixed: &Live, live: &Live) -> Vec<String> {
     // Nothing is put back after an unlocked first install: the failed revision stands for what is there.
-    if case.operation == Operation::Install && case.intent == Intent::GoOn {
-        return Vec::new();
-    }
-    let gone = case.operation == Operation::Install && case.intent == Intent::GiveUp;
-    let mut wrong = differences(&reference.objects, &live.comparable(), |key| {
-        is_hook(key) || gone && key == "PersistentVolumeClaim/web-kept"
-    });
-    if case.intent == Intent::Finish && live.story() != reference.story {
-        wrong.push(format!("records: {}, not {}", live.story(), reference.story));
+    let stands = case.operation == Operation::Install && case.intent == Intent::GoOn;
+    let mut wrong = differences(&fixed.comparable(), &live.comparable(), |key| stands || is_hook(key));
+    if live.story() != fixed.story() {
+        wrong.push(format!("records: {}, not {}", live.story(), fixed.story()));
     }
     wrong
 }

@@ -48,12 +48,14 @@ mod unwritten;
 mod volume_mount;
 mod wait_timeout;
 mod webhooks;
+mod woken;
 pub(super) mod words;
 mod workload;
 
 pub use deletion::{HeldByFinalizers, held_by_finalizers};
 pub use immutable::{fixed_field, unchangeable};
 pub use webhooks::own_dead_webhooks;
+pub use woken::woken;
 
 /// How sure a cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -137,6 +139,7 @@ const RULES: &[Rule] = &[
     ownership::rule,
     deletion::rule,
     concurrent::rule,
+    woken::rule,
     leftovers::rule,
     owners::rule,
     image_pull::rule,

@@ -139,7 +139,7 @@ pub fn loses_more(situation: &Situation<'_>, option: &WayOut) -> bool {
 
 /// The decision tree: where a way stands among those that are open.
 fn rank(situation: &Situation<'_>, option: &WayOut) -> u8 {
-    let blocked = stands_in_the_way(situation);
+    let blocked = stands_in_the_way(situation) && !is_overcome(situation);
     match option.id {
         Way::Wait => 0,
         Way::Repair => 1,
@@ -171,6 +171,17 @@ fn stands_in_the_way(situation: &Situation<'_>) -> bool {
     let stands =
         |cause: &Cause| matches!(cause.depth, depth::BLOCKER | depth::OBJECT) && !harmless.contains(&cause.code);
     situation.causes.iter().any(stands)
+}
+
+/// Whether whatever an operation failed on is done by now, by a fix or by hand: only its record says otherwise. A Helm that wakes up when a
+/// fix has finished its operation fails on what it finds there.
+fn is_overcome(situation: &Situation<'_>) -> bool {
+    let (case, operation) = (situation.case, situation.operation);
+    let ready = |object: &crate::diagnose::Object<'_>| object.new.is_none() || object.is_ready() == Some(true);
+    case.status() == Status::Failed
+        && operation.done == operation.of
+        && words::hooks_left(operation).is_empty()
+        && case.objects.iter().all(ready)
 }
 
 /// Whether something stands in the way that finishing won't overcome.
@@ -205,7 +216,7 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
         effects: Vec::new(),
         steps: Vec::new(),
         takes: String::new(),
-        then: words::then(case, way),
+        then: words::then(case, way, found.as_ref().ok()),
         undo: words::undo(case, way, None),
         by_hand: by_hand::lines(case, way),
     };
@@ -356,7 +367,7 @@ fn preconditions(situation: &Situation<'_>, way: Way, work: Option<&Work>) -> Ve
     if way == Way::Rollback {
         found.extend(unchangeable(case));
     }
-    if matches!(way, Way::Resume | Way::Rollback | Way::Converge) {
+    if matches!(way, Way::Resume | Way::Rollback | Way::Converge) && !is_overcome(situation) {
         let blockers = situation.causes.iter().filter(|cause| cause.depth == depth::BLOCKER);
         for problem in blockers.filter(|cause| !is_replaced(cause, work)) {
             found.push(Precondition { what: format!("out of the way: {}", problem.summary), met: Some(false) });

@@ -3,11 +3,12 @@
 use super::Situation;
 use crate::diagnose::{Case, HookRun, HookView, LivenessVerdict, Operation, last_good};
 use crate::observe::OperationKind;
-use crate::plan::{Way, Work};
+use crate::plan::{RecordStep, Way, Work};
 use crate::report::{age, counted};
 
-/// The causes that lie in the records themselves.
-const RECORDS: [&str; 4] = ["undecodable", "label-payload-mismatch", "several-deployed", "none-deployed"];
+/// The causes that are put right where they lie: in the records, or in what a Helm did that had been given up.
+const REPAIRED: [&str; 5] =
+    ["undecodable", "label-payload-mismatch", "several-deployed", "none-deployed", "woken-helm"];
 
 /// Why a way fits.
 pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
@@ -33,7 +34,7 @@ pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
             None => String::new(),
         },
         Way::Repair => {
-            let wrong = situation.causes.iter().filter(|cause| RECORDS.contains(&cause.code));
+            let wrong = situation.causes.iter().filter(|cause| REPAIRED.contains(&cause.code));
             let wrong: Vec<&str> = wrong.map(|cause| cause.summary.as_str()).collect();
             match wrong.is_empty() {
                 true => "the records contradict each other or the server, and the objects need nothing".to_owned(),
@@ -91,7 +92,7 @@ pub(super) fn takes(way: Way, work: &Work) -> String {
 }
 
 /// What Helm will make of it.
-pub(super) fn then(case: &Case<'_>, way: Way) -> String {
+pub(super) fn then(case: &Case<'_>, way: Way, work: Option<&Work>) -> String {
     let revision = case.newest.map(|newest| newest.opened.revision).unwrap_or_default();
     match way {
         Way::Wait | Way::Escalate => "nothing changes".to_owned(),
@@ -102,7 +103,12 @@ pub(super) fn then(case: &Case<'_>, way: Way) -> String {
         Way::Complete | Way::Resume | Way::Converge | Way::Reinstall => {
             format!("revision {revision} is deployed; the next helm upgrade goes on from it")
         }
-        Way::Unlock => format!("the next helm upgrade {}", baseline(case, revision)),
+        Way::Unlock => match work.and_then(|work| work.last.iter().find_map(created)) {
+            Some((from, made)) => format!(
+                "revision {made}, a copy of revision {from}, is deployed, and the next helm upgrade goes on from it; the abandoned one stays in the history as failed"
+            ),
+            None => format!("the next helm upgrade {}", baseline(case, revision)),
+        },
         Way::Forget => match case.seen.history.deployed().into_iter().filter(|other| *other != revision).max() {
             Some(deployed) => {
                 format!("the next helm upgrade goes on from revision {deployed}, and takes number {revision} again")
@@ -112,6 +118,14 @@ pub(super) fn then(case: &Case<'_>, way: Way) -> String {
         Way::Rollback => format!("revision {} is deployed and holds what the good one held", revision + 1),
         Way::Repair => "Helm can read what it goes by, and sees one deployed revision".to_owned(),
         Way::Uninstall => "the name is free".to_owned(),
+    }
+}
+
+/// The revision of which a new one is made, and the new one.
+fn created(step: &RecordStep) -> Option<(u64, u64)> {
+    match step {
+        RecordStep::Create { from, revision, .. } => Some((*from, *revision)),
+        _ => None,
     }
 }
 

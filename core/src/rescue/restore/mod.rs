@@ -196,6 +196,7 @@ pub fn backed_up(
         others,
         objects: plan.before.clone(),
         copies: Vec::new(),
+        stores: None,
         restoring: Some(plan.restoring.clone()),
     })
 }

@@ -56,6 +56,7 @@ pub(crate) fn backup(records: &[StoredRecord]) -> Backup {
         others: others.to_vec(),
         objects: Vec::new(),
         copies: Vec::new(),
+        stores: None,
         restoring: None,
     }
 }
