@@ -79,17 +79,32 @@ pub fn strays<'a>(case: &Case<'a>) -> Vec<Stray<'a>> {
         return Vec::new();
     };
     let mut found: Vec<Stray<'a>> = Vec::new();
-    for record in failed_before_newest(&case.seen.history) {
-        let opened = record.revision().and_then(|revision| case.seen.revisions.get(&revision));
-        if let Some(abandoned) = opened.and_then(|opened| opened.as_ref().ok()).filter(|opened| is_abandoned(opened)) {
-            for stray in of(case, newest, abandoned) {
-                if !found.iter().any(|known| case.same(known.object, stray.object)) {
-                    found.push(stray);
-                }
+    for abandoned in given_up(case, newest) {
+        let of_it: Vec<_> = of(case, newest, abandoned).collect();
+        // A record that says deployed may only have missed its end: then a Helm must be known to have written something since.
+        if !is_abandoned(abandoned) && !of_it.iter().any(|stray| stray.since) {
+            continue;
+        }
+        for stray in of_it {
+            if !found.iter().any(|known| case.same(known.object, stray.object)) {
+                found.push(stray);
             }
         }
     }
     found
+}
+
+/// The revisions before the newest whose Helms may have woken up: those that were abandoned, and older ones that say deployed, which a Helm
+/// writes into a record that can't be sealed, such as a database's.
+fn given_up<'a>(case: &Case<'a>, newest: &Revision) -> impl Iterator<Item = &'a Revision> {
+    let seen = case.seen;
+    let abandoned = failed_before_newest(&seen.history).filter_map(RecordMeta::revision);
+    let deployed = seen.history.deployed().into_iter().filter({
+        let newest = newest.opened.revision;
+        move |older| *older < newest
+    });
+    let opened = abandoned.chain(deployed).filter_map(|revision| seen.revisions.get(&revision)?.as_ref().ok());
+    opened.filter(|revision| is_abandoned(revision) || revision.status() == Status::Deployed)
 }
 
 fn of<'a: 'c, 'c>(
@@ -188,6 +203,14 @@ mod tests {
         assert_eq!(found(&woken(Status::Deployed)), all);
         // A rollback that wakes up supersedes what is deployed.
         assert_eq!(found(&woken(Status::Superseded)), all);
+        // What can't be sealed ends deployed; that alone doesn't tell of a Helm that went on.
+        let unsealed = |stage: Stage| {
+            let stage = stage.record(2, |record| record.status = Some("deployed".to_owned()));
+            stage.revised(2, |revision| revision.opened.status = "deployed".to_owned())
+        };
+        assert_eq!(found(&unsealed(woken(Status::Deployed))), all);
+        let before = handed_over(Status::Deployed).there(written(config_map("a", "1"), 9000));
+        assert_eq!(found(&unsealed(before.there(written(config_map("c", "2"), 9000)))), []);
         // Whatever comes next began with what it found.
         assert_eq!(found(&woken(Status::Failed)), []);
         let next = woken(Status::Superseded).revision(4, Status::Deployed, "Upgrade complete", 30, &[]);

@@ -32,8 +32,8 @@ pub enum Ailment {
     NoneDeployed { revision: u64, status: String },
     /// Something older is deployed than the newest record, whose status doesn't explain why.
     NewestNotDeployed { revision: u64, status: String, deployed: u64 },
-    /// A Helm that a fix had given up went on all the same, and changed objects; what it did, in words.
-    Woken { abandoned: u64, did: String },
+    /// A Helm went on after a later revision had taken its own's place, and changed objects; what it did, in words.
+    Woken { revision: u64, did: String },
     /// The payload is larger than Kubernetes stores, so only a database can hold it.
     TooBig { revision: u64, stored: usize },
     /// The next revision may not fit.
@@ -146,8 +146,8 @@ impl fmt::Display for Ailment {
             Self::NewestNotDeployed { revision, status, deployed } => {
                 write!(f, "the newest revision, {revision}, is {status}; revision {deployed} is the one deployed")
             }
-            Self::Woken { abandoned, did } => {
-                write!(f, "the Helm of revision {abandoned}, which was abandoned, went on all the same: {did}")
+            Self::Woken { revision, did } => {
+                write!(f, "the Helm of revision {revision} went on after a later one had taken its place: it {did}")
             }
             Self::TooBig { revision, stored } => {
                 write!(

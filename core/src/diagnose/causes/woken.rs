@@ -27,7 +27,7 @@ pub fn rule(scene: &Scene<'_>) -> Vec<Cause> {
 
 /// What it did, for a scan; nothing if it did nothing.
 pub fn woken(found: &[Stray<'_>]) -> Option<Ailment> {
-    Some(Ailment::Woken { abandoned: found.first()?.by, did: shortened(&did(found), 200) })
+    Some(Ailment::Woken { revision: found.first()?.by, did: shortened(&did(found), 200) })
 }
 
 fn did(found: &[Stray<'_>]) -> String {
