@@ -16,6 +16,7 @@ mod outlook;
 mod owner;
 mod past;
 mod rerun;
+mod returned;
 mod status;
 mod unknowns;
 
@@ -34,3 +35,4 @@ pub use outlook::*;
 pub use owner::*;
 pub use past::*;
 pub use rerun::*;
+pub use returned::*;
