@@ -12,7 +12,7 @@ use refloat_core::report::one_line;
 use refloat_core::rescue::{BACKUP, Backup, RESTORE};
 
 use crate::cluster::{BackupEntry, ClusterError};
-use crate::fix::Task;
+use crate::fix::{Held, Task, held};
 use crate::source::{CONCURRENCY, Gathered, Source, some};
 
 /// A release without a record of which objects are there again.
@@ -172,11 +172,32 @@ impl<'a> Ground<'a> {
         if objects.is_empty() {
             return unknown.into_iter().next().map_or(Ok(None), Err);
         }
+        if let Some(why) = self.being_put_back(id).await {
+            return Err(why);
+        }
         match self.source.holds(id, backup.record.meta.id.driver).await {
             Ok(true) => Ok(None),
             Ok(false) => Ok(Some(CameBack { id: id.clone(), backup, objects, unknown, at: self.at })),
             Err(error) => Err(format!("its objects are there, its records can't be read: {error}")),
         }
+    }
+
+    /// Whether objects are there as refloat itself puts them back: a restore or an undo makes them before it makes the records.
+    async fn being_put_back(&self, id: &ReleaseId) -> Option<String> {
+        // Who may not read locks may not fix either.
+        let Held { journal, .. } = held(self.source.writable(), id, self.at).await.ok()??;
+        let fix = journal.fix;
+        if journal.undoing {
+            return Some(format!(
+                "taking back fix {fix} has begun; refloat undo {fix} -n {} goes on with it",
+                id.namespace
+            ));
+        }
+        let backup = self.source.backups.load(&id.namespace, &fix).await.ok()??;
+        let makes_objects = backup.restoring.is_some_and(|restoring| !restoring.objects.is_empty());
+        makes_objects.then(|| {
+            format!("restore {fix} has begun; refloat restore {} -n {} goes on with it", id.name, id.namespace)
+        })
     }
 
     /// The revisions that a backup holds, and their objects as they are now.

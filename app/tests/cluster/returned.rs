@@ -135,6 +135,69 @@ fn what_came_back_is_found_and_taken_away_again() {
 }
 
 #[test]
+fn after_an_uninstall_that_was_finished_it_is_finished_once_more() {
+    each(Major::BOTH, |major| {
+        let ns = namespace("returned-uninstall", Driver::Secret);
+        let case = Case::new(&ns, major);
+        let fault = format!("{}~/persistentvolumeclaims/web-data:freeze-before", case.creating());
+        let mut helm = case.held(&[&fault], "install", 1, &objects(), &[]).unwrap();
+        helm.until_frozen(SOON).unwrap();
+        case.plain_faulty("DELETE~/secrets/sh.helm.release.v1.web.v1:kill-before", "uninstall", &[]).unwrap();
+        case.expect("1:uninstalling").unwrap();
+        let done = refloat(&ns, ["fix", "web", "--yes", "--helm-is-gone"]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        helm.thaw().unwrap();
+        helm.wait(SOON).unwrap().sure().unwrap();
+        let diagnosis = refloat_json(&ns, ["diagnose", "web", "-o", "json"]);
+        assert!(matches!(diagnosis["way"].as_str(), Some("complete" | "resume")), "{diagnosis}");
+        let ran = refloat_json(&ns, ["fix", "web", "--with", "uninstall", "--yes", "-o", "json"]);
+        assert_eq!((&ran["option"]["id"], &ran["from"]), (&"resume".into(), &"uninstalling".into()), "{ran}");
+        assert_eq!(Moment::settled(&ns).names(), set(&["configmap/web-kept"]));
+        unlocked(&ns);
+        well(&ns);
+    });
+}
+
+#[test]
+fn a_fix_that_was_killed_after_the_last_record_went_doesnt_say_that_nothing_is_left() {
+    let ns = namespace("returned-lock", Driver::Secret);
+    let case = Case::new(&ns, Major::V4);
+    let mut helm = case.held(&["PATCH~/services/web:freeze-before"], "install", 1, &objects(), &[]).unwrap();
+    helm.until_frozen(SOON).unwrap();
+    let args = ["fix", "web", "--with", "uninstall", "--yes"];
+    let first = args.into_iter().chain(["--helm-is-gone"]).collect::<Vec<_>>();
+    proxied(&ns, &first, &["DELETE~/leases/:kill-before"]).sure().unwrap();
+    helm.thaw().unwrap();
+    helm.wait(SOON).unwrap().sure().unwrap();
+    let ended = refloat(&ns, args);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let next = format!("refloat diagnose web -n {}", ns.name);
+    assert!(ended.stdout.contains(&next) && !ended.stdout.contains("nothing of it is left"), "{}", ended.stdout);
+    unlocked(&ns);
+    assert_eq!(refloat(&ns, ["diagnose", "web"]).code, Some(3));
+    assert_eq!(refloat(&ns, args).code, Some(0));
+    well(&ns);
+}
+
+#[test]
+fn a_restore_that_was_interrupted_still_comes_first() {
+    let ns = namespace("returned-restore", Driver::Secret);
+    let case = Case::new(&ns, Major::V4);
+    case.install(1, &objects(), &[]).unwrap();
+    crate::ways::mark(&ns, Driver::Secret, 1, "pending-install");
+    fixed(&ns, "uninstall", &[]);
+    // Its objects are there by then, as no Helm made them.
+    let kill = "POST~/secrets/sh.helm.release.v1.web.v1:kill-before";
+    proxied(&ns, &["restore", "web", "--from-fix", "newest", "--yes"], &[kill]).sure().unwrap();
+    let scan = refloat(&ns, ["-n", &ns.name]);
+    assert!(scan.code == Some(0) && scan.stderr.contains("goes on with it"), "{}{}", scan.stdout, scan.stderr);
+    let fix = refloat(&ns, ["fix", "web", "--with", "uninstall", "--yes", "--helm-is-gone"]);
+    assert!(fix.code == Some(4) && fix.stderr.contains("interrupted, and comes first"), "{}", fix.stderr);
+    let restored = refloat(&ns, ["restore", "web", "--yes"]);
+    assert_eq!(restored.code, Some(0), "{}", restored.stderr);
+}
+
+#[test]
 fn what_was_installed_again_or_whose_fix_was_undone_isnt_reported() {
     each(Major::BOTH, |major| {
         let ns = namespace("returned-since", Driver::Secret);
