@@ -21,5 +21,6 @@ mod plan_file;
 mod policy_file;
 mod private_file;
 pub mod rescue;
+pub mod returned;
 pub mod settings;
 pub mod source;

@@ -12,6 +12,7 @@ use refloat_core::record::{Damage, RecordMeta, Status};
 use crate::cluster::{ReadObjects, ReadRecords, RecordQuery};
 use crate::error::Failure;
 use crate::observe::observe_known;
+use crate::returned::CameBack;
 use crate::source::{CONCURRENCY, Gathered, Source};
 
 /// Statuses that few releases have, so that asking the server for them alone pays.
@@ -19,6 +20,8 @@ const RARE: [Status; 4] =
     [Status::PendingInstall, Status::PendingUpgrade, Status::PendingRollback, Status::Uninstalling];
 /// Beyond so many matches, one list of everything costs less than a list per match.
 const FEW: usize = 50;
+/// The status of a release of which no record is left.
+pub const GONE: &str = "gone";
 
 /// Gathers what a list needs. For rare statuses alone, only the releases that have such a record.
 pub async fn gather_for(
@@ -101,6 +104,19 @@ impl Examined {
             status: record.status.clone().unwrap_or_else(|| Status::Unknown.to_string()),
             since: record.written.or(record.created),
             ailments: vec![Ailment::Stray { record: record.id.clone() }],
+            is_partial: false,
+        }
+    }
+
+    /// A release that a fix took away and of which objects are there again.
+    pub fn came_back(found: &CameBack) -> Self {
+        let ailment = Ailment::CameBack { fix: found.backup.id.clone(), objects: found.objects.len() };
+        Self {
+            id: found.id.clone(),
+            revision: found.backup.revision,
+            status: GONE.to_owned(),
+            since: found.since(),
+            ailments: vec![ailment],
             is_partial: false,
         }
     }

@@ -77,7 +77,7 @@ pub struct Undoing {
 /// Finds the fix to take back: the one named, or the namespace's latest that wasn't taken back yet.
 pub async fn plan_undo(source: &Source, id: Option<&str>) -> Result<Undoing, Failure> {
     let namespace = source.namespace.clone();
-    let entries: Vec<BackupEntry> = source.backups.list(&namespace).await?;
+    let entries: Vec<BackupEntry> = source.backups.list(Some(&namespace)).await?;
     let chosen = match id {
         Some(id) => id.to_owned(),
         None => {

@@ -53,8 +53,8 @@ pub struct Gathered {
     pub inventory: Inventory,
     /// What was left out, or chosen by itself.
     pub notes: Vec<String>,
-    /// Whether all namespaces were asked for and only some may be read.
-    pub is_partial: bool,
+    /// The namespaces that were listed one by one, if all were asked for and only some may be read.
+    pub some_of_all: Vec<String>,
 }
 
 /// What one driver's list gave.
@@ -62,6 +62,8 @@ struct Readable {
     metas: Vec<RecordMeta>,
     /// What it left out, if it covers only some namespaces.
     left_out: Option<String>,
+    /// Those namespaces.
+    some_of_all: Vec<String>,
 }
 
 impl Source {
@@ -172,21 +174,21 @@ impl Source {
         let mut first = None;
         let mut denied = Vec::new();
         for records in &self.records {
-            let Readable { metas, left_out } = match self.readable(records.as_ref(), query).await {
+            let Readable { metas, left_out, some_of_all } = match self.readable(records.as_ref(), query).await {
                 Err(ClusterError::Forbidden(why)) if self.records.len() > 1 => {
                     denied.push((records.driver(), why));
                     continue;
                 }
                 other => other?,
             };
-            let (found, is_partial) = (!metas.is_empty(), left_out.is_some());
+            let found = !metas.is_empty();
             let mut notes: Vec<_> = left_out.into_iter().collect();
             if found && first.is_some() {
                 notes.push(format!("no records in Secrets: showing the {} driver's", records.driver()));
             }
             notes.extend(denied.iter().map(|(driver, why)| unknown(*driver, why)));
             let inventory = metas.into_iter().collect();
-            let gathered = Gathered { records: records.clone(), inventory, notes, is_partial };
+            let gathered = Gathered { records: records.clone(), inventory, notes, some_of_all };
             if found {
                 return Ok(gathered);
             }
@@ -231,6 +233,23 @@ impl Source {
         }
     }
 
+    /// Whether a driver holds any record of a release; an error if it isn't known of the release's own.
+    pub async fn holds(&self, id: &ReleaseId, own: Driver) -> Result<bool, ClusterError> {
+        let query =
+            RecordQuery { namespace: Some(id.namespace.clone()), release: Some(id.name.clone()), statuses: Vec::new() };
+        let mut known = false;
+        for records in &self.records {
+            match records.list(&query).await {
+                Ok(metas) if metas.iter().any(|meta| meta.release() == Some(&id.name)) => return Ok(true),
+                Ok(_) => known |= records.driver() == own,
+                // Helm looks at one driver only, and it was that one.
+                Err(ClusterError::Forbidden(_)) if records.driver() != own => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if known { Ok(false) } else { Err(ClusterError::Setting(format!("--driver {own} looks there"))) }
+    }
+
     /// The time by the clock that records are stamped with.
     pub async fn now(&self) -> Result<Timestamp, Failure> {
         let first = self.records.first().ok_or_else(|| Failure::new(Exit::Bug, "no driver to read records with"))?;
@@ -261,7 +280,7 @@ impl Source {
     async fn readable(&self, records: &dyn ReadRecords, query: &RecordQuery) -> Result<Readable, ClusterError> {
         let denied = match (records.list(query).await, &self.http) {
             (Err(ClusterError::Forbidden(denied)), Some(http)) if query.namespace.is_none() => (denied, http),
-            (other, _) => return Ok(Readable { metas: other?, left_out: None }),
+            (other, _) => return Ok(Readable { metas: other?, left_out: None, some_of_all: Vec::new() }),
         };
         let (candidates, complete) = match namespaces(denied.1).await {
             Ok(names) => (names, true),
@@ -292,12 +311,13 @@ impl Source {
             "the context's namespace only".to_owned()
         };
         let note = format!("you may not list records in all namespaces: this covers {of} ({})", some(&names));
-        Ok(Readable { metas: lists.into_iter().flat_map(|(_, metas)| metas).collect(), left_out: Some(note) })
+        let (some_of_all, metas): (Vec<_>, Vec<_>) = lists.into_iter().unzip();
+        Ok(Readable { metas: metas.into_iter().flatten().collect(), left_out: Some(note), some_of_all })
     }
 }
 
 /// The first few names, and how many more there are.
-fn some(names: &[&str]) -> String {
+pub(crate) fn some(names: &[&str]) -> String {
     const FEW: usize = 10;
     match names.get(..FEW) {
         Some(few) if names.len() > FEW => format!("{} and {} more", few.join(", "), names.len() - FEW),

@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 use refloat_core::diagnose::{Diagnosis, LivenessVerdict, depth, diagnose_by as conclude};
 use refloat_core::policy::Policy;
+use refloat_core::report::one_line;
 
 use super::diagnose_page::Page;
 use super::policy::PolicyArgs;
-use super::{diagnose_files, open};
+use super::{diagnose_files, diagnose_returned, open};
 use crate::attempt::attempts;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::observe::observe;
 use crate::output::{Format, Ui};
+use crate::returned::came_back;
 use crate::settings::Connection;
 use crate::source::Source;
 
@@ -62,7 +64,10 @@ pub(super) async fn diagnose(
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
     let name = args.release.as_deref().unwrap_or_default();
-    let observed = ui.during("reading the release and its objects", observe(source, name)).await?;
+    let observed = match ui.during("reading the release and its objects", observe(source, name)).await {
+        Err(missing) if missing.exit == Exit::Usage => return gone(source, name, missing, args.output, ui).await,
+        observed => observed?,
+    };
     ui.notes(&observed.notes)?;
     let mut found = conclude(&observed.seen, policy);
     ui.notes(&found.policy.notes)?;
@@ -74,6 +79,15 @@ pub(super) async fn diagnose(
         _ => shown(&found, args.output, ui)?,
     }
     Ok(exit(&found))
+}
+
+/// The release isn't there: perhaps as a fix took it away, and objects of it are there again.
+async fn gone(source: &Source, name: &str, missing: Failure, output: Format, ui: &mut Ui) -> Result<Exit, Failure> {
+    match ui.during("looking for what is there again", came_back(source, name)).await {
+        Ok(Some(found)) => diagnose_returned::show(&found, output, ui),
+        Ok(None) => Err(missing),
+        Err(why) => Err(missing.because(format!("whether any of it is there again isn't known: {}", one_line(&why)))),
+    }
 }
 
 /// Shows a diagnosis to people.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use indicatif::ProgressBar;
+use refloat_core::inventory::ReleaseId;
 use refloat_core::plan::{Effect, EffectKind, PolicyView, Refusal, SavedPlan, Way, WayOut, option};
 use refloat_core::policy::Policy;
 use refloat_core::report::{one_line, shortened};
@@ -11,6 +13,7 @@ use serde::Serialize;
 
 use super::fix_checks::{allowed, safe_to_go_back};
 use super::fix_gone::{gone, interrupted};
+use super::fix_returned::finish_putting_back;
 use super::fix_way::{WayName, choose, past, verb};
 use super::open;
 use super::policy::PolicyArgs;
@@ -18,7 +21,7 @@ use super::saved::{aimed, holds, same};
 use crate::backup_file::ValuesFile;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::fix::{Doubt, FixOptions, Fixed, Judged, Looked, carry_out, judge_by, look};
+use crate::fix::{Doubt, FixOptions, Fixed, Judged, carry_out, judge_by, look};
 use crate::output::{BAD, Format, GOOD, LITERAL, STRONG, Ui, hanging, paint, wrapped};
 use crate::plan_file;
 use crate::rescue::Rescuer;
@@ -131,8 +134,12 @@ pub async fn run(args: &FixArgs, connection: &Connection, ui: &mut Ui) -> Result
 pub(super) async fn fix(source: &Source, args: &FixArgs, given: &Given, ui: &mut Ui) -> Result<Exit, Failure> {
     let name = args.release.as_deref().unwrap_or_default();
     let looked = match ui.during("reading the release and its objects", look(source, name)).await {
-        Err(missing) if missing.exit == Exit::Usage => return gone(source, args, &given.rescuer, missing, ui).await,
+        Err(missing) if missing.exit == Exit::Usage => return gone(source, args, given, missing, ui).await,
         looked => looked?,
+    };
+    let looked = match finish_putting_back(source, args, &looked.seen, &given.rescuer, ui).await? {
+        true => look(source, name).await?,
+        false => looked,
     };
     ui.notes(&looked.gathered.notes)?;
     let judged = judge_by(&looked.seen, &given.policy);
@@ -154,35 +161,51 @@ pub(super) async fn fix(source: &Source, args: &FixArgs, given: &Given, ui: &mut
     show(&shown, &judged, args, ui)?;
     if args.dry_run {
         ui.say("Dry run: nothing was written.")?;
-        return report(&looked, &judged, &shown, None, args, ui);
+        return report(&judged, &shown, None, args, ui);
     }
     allowed(&judged, args.helm_is_gone, args.yes, ui)?;
     if earlier.is_none() {
         safe_to_go_back(args, &judged, &shown, ui)?;
     }
-    let question = format!("{} {}?", verb(way), looked.seen.id);
-    if !args.yes && !ui.confirm(&question)? {
-        let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
-        return Err(if ui.interactive { failure } else { failure.hint("--yes confirms where nobody can be asked") });
+    confirmed(args, way, &looked.seen.id, ui)?;
+    ui.flush()?;
+    let bar = bar(ui);
+    let mut tell = |doing: &str| bar.set_message(doing.to_owned());
+    let done = carry_out(source, &looked, way, &given.rescuer, &options(args, given), &mut tell).await;
+    bar.finish_and_clear();
+    report(&judged, &shown, Some(&done?), args, ui)
+}
+
+/// Asks, unless that was answered beforehand.
+pub(super) fn confirmed(args: &FixArgs, way: Way, id: &ReleaseId, ui: &mut Ui) -> Result<(), Failure> {
+    let question = format!("{} {id}?", verb(way));
+    if args.yes || ui.confirm(&question)? {
+        return Ok(());
     }
-    let options = FixOptions {
+    let failure = Failure::new(Exit::Refused, "not confirmed; nothing was written");
+    Err(if ui.interactive { failure } else { failure.hint("--yes confirms where nobody can be asked") })
+}
+
+/// How it is to be done.
+pub(super) fn options(args: &FixArgs, given: &Given) -> FixOptions {
+    FixOptions {
         timeout: args.timeout,
         doubt: args.doubtful_hooks,
         wait: !args.no_wait,
         records_only: args.records_only,
         backup_dir: args.backup_dir.clone(),
         policy: given.policy.clone(),
-    };
-    ui.flush()?;
-    let bar = ui.spinner();
-    bar.enable_steady_tick(Duration::from_millis(100));
-    let mut tell = |doing: &str| bar.set_message(doing.to_owned());
-    let done = carry_out(source, &looked, way, &given.rescuer, &options, &mut tell).await;
-    bar.finish_and_clear();
-    report(&looked, &judged, &shown, Some(&done?), args, ui)
+    }
 }
 
-fn show(option: &WayOut, judged: &Judged<'_>, args: &FixArgs, ui: &mut Ui) -> Result<(), Failure> {
+/// What tells how it goes.
+pub(super) fn bar(ui: &Ui) -> ProgressBar {
+    let bar = ui.spinner();
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+pub(super) fn show(option: &WayOut, judged: &Judged<'_>, args: &FixArgs, ui: &mut Ui) -> Result<(), Failure> {
     let seen = judged.case.seen;
     let destructive = if option.destructive { format!(", {}", paint(BAD, "DESTRUCTIVE")) } else { String::new() };
     let width = ui.width;
@@ -213,15 +236,15 @@ fn show(option: &WayOut, judged: &Judged<'_>, args: &FixArgs, ui: &mut Ui) -> Re
     item("undo", &option.undo)
 }
 
-fn report(
-    looked: &Looked,
+pub(super) fn report(
     judged: &Judged<'_>,
     option: &WayOut,
     done: Option<&Fixed>,
     args: &FixArgs,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
-    let id = &looked.seen.id;
+    let seen = judged.case.seen;
+    let id = &seen.id;
     let newest = done.and_then(|done| done.after.as_ref()).and_then(|after| after.newest());
     let status = newest.map(|newest| newest.opened.status.clone());
     let next = match option.id {
@@ -238,12 +261,7 @@ fn report(
             id: done.map(|done| done.fix.as_str()),
             namespace: &id.namespace,
             release: &id.name,
-            revision: looked
-                .seen
-                .history
-                .newest()
-                .and_then(refloat_core::record::RecordMeta::revision)
-                .unwrap_or_default(),
+            revision: seen.history.newest().and_then(refloat_core::record::RecordMeta::revision).unwrap_or_default(),
             from,
             to: status,
             option,

@@ -16,7 +16,7 @@ pub(super) enum WayName {
     Complete,
     /// Finish the very operation from what its record holds
     Resume,
-    /// Mark the abandoned revision failed, so that Helm goes on from the deployed one with any chart
+    /// Mark the abandoned revision failed, and have Helm go on from the deployed one with any chart
     Unlock,
     /// Go back to the last good revision
     Rollback,
@@ -26,7 +26,7 @@ pub(super) enum WayName {
     Unblock,
     /// Delete the abandoned revision's record: DESTRUCTIVE
     Forget,
-    /// Mend records that contradict each other
+    /// Mend records that contradict each other, and put back what a Helm did that had been given up
     Repair,
     /// Take a first install away again, or finish an uninstall without its hooks: DESTRUCTIVE
     Uninstall,
@@ -98,7 +98,7 @@ pub(super) fn verb(way: Way) -> &'static str {
         Way::Resume => "Resume",
         Way::Unlock => "Unlock",
         Way::Rollback => "Roll back",
-        Way::Repair => "Repair the records of",
+        Way::Repair => "Repair",
         Way::Uninstall => "Uninstall",
         Way::Reinstall => "Delete and make anew all objects of",
         Way::Converge => "Finish the failed operation on",

@@ -35,7 +35,7 @@ pub(super) async fn fixes(
         return Err(Failure::usage("a bundle doesn't hold the fixes of its release")
             .hint("leave --bundle out to ask the cluster"));
     }
-    let all = source.backups.list(&source.namespace).await?;
+    let all = source.backups.list(Some(&source.namespace)).await?;
     let mine = all.into_iter().filter(|entry| release.is_none_or(|release| entry.release == release)).take(max);
     let fixes: Vec<Fix> = mine
         .map(|entry| Fix {

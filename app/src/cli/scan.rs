@@ -13,6 +13,7 @@ use crate::error::Failure;
 use crate::exit::Exit;
 use crate::look::{Examined, examine_all};
 use crate::output::{BAD, Format, GOOD, LITERAL, Ui, fits, paint, table, wrapped};
+use crate::returned::search;
 use crate::settings::Connection;
 use crate::source::Source;
 
@@ -76,9 +77,15 @@ pub(super) async fn scan(
     let gathered = ui.during("listing Helm's records", source.gather(&query)).await?;
     let opening = examine_all(gathered.records.as_ref(), source.objects(), &gathered.inventory);
     let examined = ui.during("opening the newest record of every release", opening).await?;
+    let looking = search(source, namespace.as_deref(), &gathered);
+    let back = ui.during("looking for what came back after a fix", looking).await;
     let now = gathered.records.now().await?;
     ui.notes(&gathered.notes)?;
     ui.notes(unseen(&examined).as_slice())?;
+    ui.notes(&back.notes)?;
+    let mut examined: Vec<Examined> = examined;
+    examined.extend(back.found.iter().map(Examined::came_back));
+    examined.sort_by(|a, b| a.id.cmp(&b.id));
     let total = examined.len();
     let noted = examined.iter().filter(|release| !release.is_unhealthy() && !release.ailments.is_empty()).count();
     let shown = |release: &Examined| release.is_unhealthy() || (args.all && !release.ailments.is_empty());
@@ -90,7 +97,7 @@ pub(super) async fn scan(
     let place = match namespace {
         Some(namespace) => format!("in namespace {namespace}"),
         None if source.is_bundle() => "in the bundle".to_owned(),
-        None if gathered.is_partial => "in the namespaces you may read".to_owned(),
+        None if !gathered.some_of_all.is_empty() => "in the namespaces you may read".to_owned(),
         None => "in all namespaces".to_owned(),
     };
     show(&found, now, args.output, ui, (unhealthy, total, &place))?;
@@ -199,7 +206,8 @@ pub(super) fn next(release: &Examined) -> String {
             | Ailment::SeveralDeployed { .. }
             | Ailment::NoneDeployed { .. }
             | Ailment::NewestNotDeployed { .. }
-            | Ailment::Woken { .. },
+            | Ailment::Woken { .. }
+            | Ailment::CameBack { .. },
         ) => "refloat diagnose NAME",
         // Whatever ends the operation writes label and payload.
         Some(Ailment::StatusMismatch { .. }) if pending => "refloat diagnose NAME",

@@ -74,10 +74,12 @@ impl Backups for KubeBackups {
         Ok(())
     }
 
-    async fn list(&self, namespace: &str) -> Result<Vec<BackupEntry>, ClusterError> {
-        let what = format!("listing backups in namespace {namespace}");
+    async fn list(&self, namespace: Option<&str>) -> Result<Vec<BackupEntry>, ClusterError> {
+        let place = namespace.map_or_else(|| "all namespaces".to_owned(), |one| format!("namespace {one}"));
+        let what = format!("listing backups in {place}");
         let params = ListParams { label_selector: Some(ID.into()), ..ListParams::default() };
-        let request = path(namespace).list_metadata(&params).map_err(|_| ClusterError::Decode(what.clone()))?;
+        let all = Request::new(Secret::url_path(&(), namespace));
+        let request = all.list_metadata(&params).map_err(|_| ClusterError::Decode(what.clone()))?;
         let list = self.http.object(request, &what).await?.unwrap_or_default();
         let items = list.get("items").and_then(Value::as_array).into_iter().flatten();
         let mut entries: Vec<_> = items.filter_map(entry).collect();
@@ -126,6 +128,7 @@ fn entry(item: &Value) -> Option<BackupEntry> {
     let annotation = |key: &str| item.pointer("/metadata/annotations")?.get(key)?.as_str();
     Some(BackupEntry {
         id: label(ID)?.to_owned(),
+        namespace: item.pointer("/metadata/namespace")?.as_str()?.to_owned(),
         release: label(RELEASE)?.to_owned(),
         taken_at: annotation(TAKEN_AT)?.parse().ok()?,
         way: annotation(WAY).unwrap_or_default().to_owned(),

@@ -100,8 +100,8 @@ pub trait WriteRecords: ReadRecords {
 pub trait Backups: Send + Sync {
     /// Stores one; a second of the same id is an error.
     async fn store(&self, namespace: &str, backup: &Backup) -> Result<(), ClusterError>;
-    /// Those of a namespace, newest first, without their contents.
-    async fn list(&self, namespace: &str) -> Result<Vec<BackupEntry>, ClusterError>;
+    /// Those of a namespace, or of all of them, newest first, without their contents.
+    async fn list(&self, namespace: Option<&str>) -> Result<Vec<BackupEntry>, ClusterError>;
     /// One by its id, contents and all.
     async fn load(&self, namespace: &str, id: &str) -> Result<Option<Backup>, ClusterError>;
     /// Notes that it was taken back. It is kept.
@@ -113,6 +113,8 @@ pub trait Backups: Send + Sync {
 pub struct BackupEntry {
     /// The fix's id.
     pub id: String,
+    /// The namespace it is kept in, which is the release's.
+    pub namespace: String,
     /// The release it changed.
     pub release: String,
     /// What it did: the way out that it took.

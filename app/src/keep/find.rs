@@ -31,7 +31,7 @@ pub async fn find(source: &Source, release: &str, file: Option<&Path>, fix: Opti
     }
     let namespace = &source.namespace;
     let entries: Vec<BackupEntry> =
-        source.backups.list(namespace).await?.into_iter().filter(|entry| entry.release == release).collect();
+        source.backups.list(Some(namespace)).await?.into_iter().filter(|entry| entry.release == release).collect();
     let id = chosen(&entries, fix, release, namespace)?;
     let backup = source.backups.load(namespace, &id).await?.ok_or_else(|| {
         Failure::new(Exit::Changed, format!("the copy that fix {id} left went away while being read"))
@@ -90,6 +90,7 @@ mod tests {
     fn entries(ways: &str) -> Vec<BackupEntry> {
         let entry = |(id, way): (&str, &str)| BackupEntry {
             id: id.to_owned(),
+            namespace: "shop".to_owned(),
             release: "web".to_owned(),
             taken_at: jiff::Timestamp::UNIX_EPOCH,
             way: way.to_owned(),

@@ -82,7 +82,7 @@ pub async fn plan(
 
 /// An id that no fix has: of a release that is gone, records give nothing that is new each time.
 async fn new_id(source: &Source, record: &StoredRecord, now: jiff::Timestamp) -> Result<String, Failure> {
-    let taken = source.backups.list(&source.namespace).await?;
+    let taken = source.backups.list(Some(&source.namespace)).await?;
     let mut at = now;
     loop {
         let id = fix_id(record, at);

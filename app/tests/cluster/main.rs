@@ -24,6 +24,7 @@ mod repairs;
 mod rescue;
 mod restarted;
 mod restore;
+mod returned;
 mod rights;
 mod saved;
 mod seeing;

@@ -1,7 +1,7 @@
 //! What a Helm that was given up did to objects after somebody else had taken the release over: a fix seals the abandoned revision's
 //! record, which fences no object.
 
-use crate::compare::{self, Owner, Side, standing};
+use crate::compare::{self, Owner, Side, Speaks, standing};
 use crate::inventory::History;
 use crate::manifest::ManifestObject;
 use crate::observe::{Live, Observation, Revision};
@@ -114,33 +114,40 @@ fn of<'a: 'c, 'c>(
 ) -> impl Iterator<Item = Stray<'a>> + use<'a, 'c> {
     let both = newest.objects.iter().filter_map(move |object| {
         let other = abandoned.objects.iter().find(|other| case.same(other, object));
-        held_against(case, object, other)
+        let what = held_against(case, newest, object, other)?;
+        Some((object, what))
     });
     let alone =
         abandoned.objects.iter().filter(move |object| !newest.objects.iter().any(|other| case.same(other, object)));
     let made = alone.filter(move |object| is_there(case, object)).map(|object| (object, Strayed::Made));
-    both.chain(made).filter_map(move |(object, what)| {
-        let since = since(case, newest, object);
-        // What no Helm has written since was changed by somebody else, to what one of them happens to want, such as a number of pods.
-        let by_others = what == Strayed::Changed && since == Some(false);
-        (!by_others).then_some(Stray { by: abandoned.opened.revision, object, what, since: since == Some(true) })
+    both.chain(made).map(move |(object, what)| {
+        let since = since(case, newest, object) == Some(true);
+        Stray { by: abandoned.opened.revision, object, what, since }
     })
 }
 
 /// An object of the newest revision against the abandoned one's side of it.
-fn held_against<'a>(
-    case: &Case<'a>,
-    object: &'a ManifestObject,
-    abandoned: Option<&'a ManifestObject>,
-) -> Option<(&'a ManifestObject, Strayed)> {
+fn held_against(
+    case: &Case<'_>,
+    newest: &Revision,
+    object: &ManifestObject,
+    abandoned: Option<&ManifestObject>,
+) -> Option<Strayed> {
     let live = case.seen.live(object);
     let Some(other) = abandoned else {
-        return matches!(live, Live::Absent).then_some((object, Strayed::Deleted));
+        return matches!(live, Live::Absent).then_some(Strayed::Deleted);
     };
     let owner = Owner::Release { name: &case.seen.id.name, namespace: &case.seen.id.namespace };
     let there = compare::Live::Found(live.found()?);
-    let side = standing(Some(&other.value), Some(&object.value), there, &owner).side;
-    matches!(side, Side::Old | Side::Mixed).then_some((object, Strayed::Changed))
+    let found = standing(Some(&other.value), Some(&object.value), there, &owner);
+    if !matches!(found.side, Side::Old | Side::Mixed) {
+        return None;
+    }
+    // Others scale, too, perhaps to the very number that the abandoned revision wants. Of other fields that can't be told by when a Helm
+    // wrote: that time stays as it was where one is only taken away.
+    let mut old = found.paths.iter().filter(|path| path.sides == Speaks::Old);
+    let is_scaled = found.left_out == 0 && old.all(|path| path.path == "spec.replicas");
+    (!is_scaled || since(case, newest, object) != Some(false)).then_some(Strayed::Changed)
 }
 
 /// Whether it is there and the release's, and nothing keeps it.
@@ -220,8 +227,18 @@ mod tests {
     #[test]
     fn what_others_did_is_no_stray() {
         let there = |a: Value| handed_over(Status::Deployed).there(written(config_map("b", "1"), 7300)).there(a);
-        // No Helm wrote it since.
-        assert_eq!(found(&there(written(config_map("a", "2"), 9000))), []);
+        // Others scale.
+        let scaled = |by: i64| {
+            let of = |replicas: i64| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": replicas}});
+            let stage = Stage::new()
+                .revision(2, Status::Failed, &format!("{ABANDONED}upgrade was interrupted"), 9000, &[of(5)])
+                .revision(3, Status::Deployed, "Rollback to 1 after revision 2 was abandoned", 7200, &[of(2)]);
+            found(&stage.there(written(of(5), by)))
+        };
+        assert_eq!(scaled(9000), []);
+        assert_eq!(scaled(60), [("deployment/d".to_owned(), Strayed::Changed, true)]);
+        // Where a field is only taken away, the time at which a Helm wrote stays as it was.
+        assert_eq!(found(&there(written(config_map("a", "2"), 9000))), [one("a", Strayed::Changed, false)]);
         // It speaks for neither revision.
         assert_eq!(found(&there(written(config_map("a", "by hand"), 60))), []);
         let mut others = live(config_map("c", "2"));

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::record::{Damage, MAX_STORED, RecordId};
+use crate::report::counted;
 
 /// One thing that is wrong with a release.
 #[expect(missing_docs, reason = "the sentence that Display gives says what each field is")]
@@ -40,6 +41,8 @@ pub enum Ailment {
     NearlyTooBig { revision: u64, stored: usize },
     /// Revisions are missing in the middle of the history.
     Gap { first: u64, last: u64 },
+    /// No record is left, as a fix took the last one away, and objects of the release are there again.
+    CameBack { fix: String, objects: usize },
 }
 
 impl Ailment {
@@ -64,6 +67,7 @@ impl Ailment {
             Self::TooBig { .. } => "over-1-mib",
             Self::NearlyTooBig { .. } => "nearly-1-mib",
             Self::Gap { .. } => "revision-gap",
+            Self::CameBack { .. } => "objects-came-back",
         }
     }
 
@@ -163,6 +167,13 @@ impl fmt::Display for Ailment {
             }
             Self::Gap { first, last } if first == last => write!(f, "revision {first} is missing from the history"),
             Self::Gap { first, last } => write!(f, "revisions {first} to {last} are missing from the history"),
+            Self::CameBack { fix, objects } => {
+                let (count, verb) = (counted(*objects, "object"), if *objects == 1 { "is" } else { "are" });
+                write!(
+                    f,
+                    "was taken away by fix {fix}, and {count} of it {verb} there again: a Helm that was thought gone went on"
+                )
+            }
         }
     }
 }
@@ -180,6 +191,14 @@ fn helms_answer(revision: u64, damage: &Damage, f: &mut fmt::Formatter<'_>) -> f
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_came_back_is_counted() {
+        let said = |objects| Ailment::CameBack { fix: "1a2b3c4d".to_owned(), objects }.to_string();
+        let end = "there again: a Helm that was thought gone went on";
+        assert_eq!(said(1), format!("was taken away by fix 1a2b3c4d, and 1 object of it is {end}"));
+        assert_eq!(said(5), format!("was taken away by fix 1a2b3c4d, and 5 objects of it are {end}"));
+    }
 
     #[test]
     fn helms_answer_to_a_broken_record_is_told() {

@@ -83,7 +83,8 @@ fn left(case: &Case<'_>, way: Way, records_only: bool, end: Option<RecordStep>) 
     let revision = newest.opened.revision;
     let target = deployed(case, revision).filter(|_| !records_only);
     // What was abandoned before, records only, is put back and handed over when that is asked for.
-    if !case.status().is_pending() && !(is_abandoned(newest) && target.is_some()) {
+    let is_open = case.status().is_pending() || is_abandoned(newest) && target.is_some();
+    if !is_open {
         return Err(Refusal::NotOpen);
     }
     let (apply, remove) = match target {

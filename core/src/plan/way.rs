@@ -68,6 +68,11 @@ impl Way {
             Self::Escalate => "escalate",
         }
     }
+
+    /// Whether it may take a release's last record away, so that nothing knows any more of what a Helm that goes on makes.
+    pub fn may_take_all(self) -> bool {
+        matches!(self, Self::Complete | Self::Resume | Self::Unblock | Self::Forget | Self::Uninstall)
+    }
 }
 
 impl fmt::Display for Way {

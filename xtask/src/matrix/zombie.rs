@@ -124,7 +124,7 @@ fn go(ground: &Ground<'_>, held: &Held, woken: &mut Came) -> Result<(String, boo
     let left = wrong(&case, &fixed, &stage.settle()?);
     woken.2 = left.is_empty();
     if !woken.1 {
-        let said = [&scan, &diagnosis].map(|said| said.to_string()).join("; ");
+        let said = [&scan, &diagnosis].map(Said::to_string).join("; ");
         faults.push(format!("a silent loss: {}; {said}", damage.join(", ")));
     }
     if !woken.2 {

@@ -179,11 +179,13 @@ impl Backups for MemoryCluster {
         })?
     }
 
-    async fn list(&self, namespace: &str) -> Result<Vec<BackupEntry>, ClusterError> {
+    async fn list(&self, namespace: Option<&str>) -> Result<Vec<BackupEntry>, ClusterError> {
         self.with(|state| {
-            let mine = state.backups.iter().rev().filter(|(place, ..)| place == namespace);
-            mine.map(|(_, backup, undone)| BackupEntry {
+            let mine = state.backups.iter().rev();
+            let mine = mine.filter(|(place, ..)| namespace.is_none_or(|namespace| place == namespace));
+            mine.map(|(place, backup, undone)| BackupEntry {
                 id: backup.id.clone(),
+                namespace: place.clone(),
                 release: backup.release.clone(),
                 way: backup.action.clone(),
                 revision: Some(backup.revision),
