@@ -165,7 +165,8 @@ pub async fn woken(
     id: &ReleaseId,
     history: &History,
 ) -> Result<Woken, Failure> {
-    let mut given_up = false;
+    // What can't be sealed a woken Helm marks deployed.
+    let mut given_up = history.deployed().len() > 1;
     for record in failed_before_newest(history) {
         given_up |= matches!(records.head(&record.id, &record.guard).await?, Some(Ok(head)) if says_abandoned(&head));
     }

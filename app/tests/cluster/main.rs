@@ -42,6 +42,7 @@ mod ways_reinstall;
 mod ways_replace;
 mod ways_unblock;
 mod ways_versions;
+mod woken;
 
 use std::ffi::OsStr;
 use std::process::Command;
