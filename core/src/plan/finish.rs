@@ -63,6 +63,18 @@ pub fn superseded(case: &Case<'_>, revision: u64) -> Vec<RecordStep> {
     others.map(|revision| RecordStep::Edit { revision, edit: edit.clone(), seal: false }).collect()
 }
 
+/// The same, and sealed: the Helm of the revision that was abandoned knows them. At its end it marks the one superseded that was deployed
+/// when it began, or deployed again if it fails (Helm 4.3 `pkg/action/upgrade.go:failRelease`). Nothing else writes a superseded record.
+pub fn superseded_for_good(case: &Case<'_>, revision: u64) -> Vec<RecordStep> {
+    let mut steps = superseded(case, revision);
+    for step in &mut steps {
+        if let RecordStep::Edit { seal, .. } = step {
+            *seal = true;
+        }
+    }
+    steps
+}
+
 /// Older revisions that are still pending: sealed, as nothing goes on with them.
 pub fn abandoned(case: &Case<'_>, revision: u64, why: &str) -> Vec<RecordStep> {
     let pending = |record: &&RecordMeta| record.status().is_some_and(Status::is_pending);

@@ -10,8 +10,8 @@ use crate::record::{InfoEdit, RecordMeta, Status};
 /// Marks the abandoned revision failed, and stores the deployed one anew as the newest.
 ///
 /// A Helm that wakes up can't write the sealed record, but before it tries to it marks the revision superseded that was deployed when it
-/// began (Helm 3.22 and 4.3 `pkg/action/upgrade.go:releasingUpgrade`). By then that one is superseded anyway, and the deployed one has a
-/// number that such a Helm doesn't know.
+/// began (Helm 3.22 and 4.3 `pkg/action/upgrade.go:releasingUpgrade`). By then that one is superseded anyway and sealed, too, and the
+/// deployed one has a number that such a Helm doesn't know.
 pub(super) fn unlock(case: &Case<'_>, records_only: bool) -> Result<Work, Refusal> {
     let newest = readable(case)?;
     let revision = newest.opened.revision;
@@ -25,7 +25,7 @@ pub(super) fn unlock(case: &Case<'_>, records_only: bool) -> Result<Work, Refusa
         work.last.push(anew(case, target, revision));
         // The abandoned one may be labelled deployed, too, and is failed by now.
         let older = |step: &RecordStep| !matches!(step, RecordStep::Edit { revision: other, .. } if *other == revision);
-        work.last.extend(finish::superseded(case, revision + 1).into_iter().filter(older));
+        work.last.extend(finish::superseded_for_good(case, revision + 1).into_iter().filter(older));
     }
     Ok(work)
 }
@@ -53,7 +53,7 @@ fn handed_over(case: &Case<'_>, newest: &Revision) -> Result<Work, Refusal> {
     let revision = newest.opened.revision;
     let older = case.seen.history.records().iter().filter_map(RecordMeta::revision);
     let ours = older.into_iter().any(|from| newest.opened.description == handed(from, revision.saturating_sub(1)));
-    let last = finish::superseded(case, revision);
+    let last = finish::superseded_for_good(case, revision);
     if !ours || last.is_empty() {
         return Err(Refusal::NotOpen);
     }

@@ -11,7 +11,11 @@ pub(super) fn rollback(case: &Case<'_>, operation: &Operation<'_>) -> Result<Wor
     let good = last_good(case).ok_or(Refusal::NoGood)?.revision;
     let description = format!("Rollback to {good}");
     if case.status() == Status::PendingRollback && newest.opened.description == description {
-        return finish::finish(case, operation, Way::Rollback);
+        let mut work = finish::finish(case, operation, Way::Rollback)?;
+        let ends = work.last.pop();
+        work.last = finish::superseded_for_good(case, newest.opened.revision);
+        work.last.extend(ends);
+        return Ok(work);
     }
     if case.status() == Status::Deployed && good == newest.opened.revision {
         return Err(Refusal::NotApplicable(format!("revision {good} is deployed")));
@@ -27,7 +31,7 @@ pub(super) fn rollback(case: &Case<'_>, operation: &Operation<'_>) -> Result<Wor
     // Helm dates it anew, too (Helm 4.3 `pkg/action/rollback.go:prepareRollback`).
     let begun = InfoEdit { last_deployed: Some(case.seen.at), ..edit(Status::PendingRollback) };
     first.push(RecordStep::Create { from: good, revision, edit: begun });
-    let mut last = finish::superseded(case, revision);
+    let mut last = finish::superseded_for_good(case, revision);
     last.push(RecordStep::Edit { revision, edit: edit(Status::Deployed), seal: false });
     Ok(Work {
         way: Way::Rollback,

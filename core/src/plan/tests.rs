@@ -184,6 +184,8 @@ fn only_what_loses_nothing_goes_by_itself() {
     assert_eq!(planned(&uninstall(&[held("a", "clean.example/up")])).1, None);
 }
 
+const SUPERSEDED: &str = "mark revision 1 superseded, and seal it so that a Helm that wakes up can't write it";
+
 #[test]
 fn an_unlock_stores_the_deployed_revision_anew() {
     let stage = pending("2", "1");
@@ -193,7 +195,7 @@ fn an_unlock_stores_the_deployed_revision_anew() {
         [
             "mark revision 2 failed, and seal it so that a Helm that wakes up can't write it",
             "store revision 3, made of revision 1",
-            "mark revision 1 superseded",
+            SUPERSEDED,
         ]
     );
     assert!(option.then.starts_with("revision 3, a copy of revision 1, is deployed"), "{}", option.then);
@@ -205,9 +207,9 @@ fn an_unlock_stores_the_deployed_revision_anew() {
         7195,
         &pair("1"),
     );
-    assert_eq!(of(&stored, Way::Unlock).steps, ["mark revision 1 superseded"]);
+    assert_eq!(of(&stored, Way::Unlock).steps, [SUPERSEDED]);
     let sealed = of(&abandoned("2", "1"), Way::Unlock);
-    assert_eq!(sealed.steps[1..], ["store revision 3, made of revision 1", "mark revision 1 superseded"]);
+    assert_eq!(sealed.steps[1..], ["store revision 3, made of revision 1", SUPERSEDED]);
     let done = of(&handed_over(Status::Deployed, "1"), Way::Unlock);
     assert!(!done.applicable, "{}", done.why);
 }

@@ -5,12 +5,13 @@ use super::means::{self, Means, Said};
 use super::reference::End;
 use super::run::{Ground, Verdict, each};
 use super::stage::{Operation, RELEASE, Stage};
-use super::state::{Live, is_hook};
+use super::state::{Live, is_hook, read};
 use super::{all, is_wanted};
 use anyhow::{Context as _, Result};
 use bed::Major;
 use serde_json::json;
 use std::fmt;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// So long Helm may need to its end once it goes on.
@@ -109,7 +110,7 @@ fn go(ground: &Ground<'_>, held: &Held, woken: &mut Came) -> Result<(String, boo
     let fixed = stage.settle()?;
     helm.thaw()?;
     helm.wait(ENDS).context("the woken helm")?;
-    let after = stage.settle()?;
+    let after = rests(&stage, &case)?;
     let mut faults = fenced(&case, &frozen, &fixed, &after);
     woken.0 = changed(&fixed, &after);
     let damage = wrong(&case, &fixed, &after);
@@ -136,6 +137,22 @@ fn go(ground: &Ground<'_>, held: &Held, woken: &mut Came) -> Result<(String, boo
 /// The way that puts right what a woken Helm did: what was taken away is taken away again, which nothing does unasked.
 fn again(case: &Case) -> &'static str {
     if (case.operation, case.intent) == (Operation::Install, Intent::GiveUp) { "uninstall" } else { "auto" }
+}
+
+/// The namespace after a woken Helm's end. What it makes of a release that was taken away may wait for ever for what isn't there any more.
+fn rests(stage: &Stage<'_>, case: &Case) -> Result<Live> {
+    if (case.operation, case.intent) != (Operation::Install, Intent::GiveUp) {
+        return stage.settle();
+    }
+    let mut last = read(&stage.ns)?;
+    loop {
+        sleep(Duration::from_secs(2));
+        let next = read(&stage.ns)?;
+        if next.comparable() == last.comparable() {
+            return Ok(next);
+        }
+        last = next;
+    }
 }
 
 fn short(said: &Said) -> String {
