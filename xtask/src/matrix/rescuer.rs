@@ -37,7 +37,7 @@ const FINISH: Should = Should::Reach(Intent::Finish);
 const GIVE_UP: Should = Should::Reach(Intent::GiveUp);
 const GO_ON: Should = Should::Reach(Intent::GoOn);
 
-const RESCUES: [Rescue; 20] = [
+const RESCUES: [Rescue; 21] = [
     rescue(Operation::Install, Trouble::LastWrite, "complete", FINISH),
     rescue(Operation::Upgrade, Trouble::LastWrite, "complete", FINISH),
     rescue(Operation::Rollback, Trouble::LastWrite, "complete", FINISH),
@@ -58,6 +58,7 @@ const RESCUES: [Rescue; 20] = [
     rescue(Operation::Uninstall, Trouble::Held, "unblock", Should::Allow(None)),
     rescue(Operation::Install, Trouble::Applying, "reinstall", Should::Allow(Some(1))),
     rescue(Operation::Uninstall, Trouble::Hook, "uninstall", Should::Allow(None)),
+    rescue(Operation::Upgrade, Trouble::Woken, "repair", Should::Allow(Some(1))),
 ];
 
 const fn rescue(operation: Operation, trouble: Trouble, way: &'static str, end: Should) -> Rescue {

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use std::thread::sleep;
 use std::time::Duration;
 
+/// Longer than an operation takes on a busy machine.
+const SOON: Duration = Duration::from_secs(600);
+
 /// A trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -29,6 +32,8 @@ pub enum Trouble {
     Sealed,
     /// Helm was killed before it deleted the record, and a finalizer holds an object that it did delete.
     Held,
+    /// Helm was held before its first object, Refloat unlocked the release, and then Helm went on to its end.
+    Woken,
 }
 
 impl Trouble {
@@ -43,6 +48,7 @@ impl Trouble {
             Self::Failed => format!("{operation} failed at its last hook"),
             Self::Sealed => format!("{operation} failed at its last hook, and an object is sealed"),
             Self::Held => format!("{operation} killed while a finalizer holds an object"),
+            Self::Woken => format!("{operation} woken up after an unlock"),
         }
     }
 
@@ -57,6 +63,7 @@ impl Trouble {
             Self::Failed => "failed-",
             Self::Sealed => "sealed-",
             Self::Held => "held-",
+            Self::Woken => "woken-",
         }
     }
 
@@ -70,6 +77,7 @@ impl Trouble {
             Self::Failed => failed(ground, name, case, None),
             Self::Sealed => failed(ground, name, case, Some(&json!({"data": {"version": "none"}, "immutable": true}))),
             Self::Held => held(ground, name, case),
+            Self::Woken => woken(ground, name, case),
             Self::TwoDeployed | Self::WrongLabel => self.damaged(ground, name, case),
         }
     }
@@ -152,4 +160,21 @@ fn held<'b>(ground: &Ground<'b>, name: &str, case: &Case) -> Result<(Stage<'b>, 
     let held = stage.settle()?;
     ensure!(held.is_stuck() && held.uid("ConfigMap/web-a").is_some(), "the records are {}", held.story());
     Ok((stage, before, held))
+}
+
+/// A release that was unlocked, and to which the Helm that was thought gone has then done all that it could.
+fn woken<'b>(ground: &Ground<'b>, name: &str, case: &Case) -> Result<(Stage<'b>, Live, Live)> {
+    let stage = Stage::before(ground.bed.namespace(name)?, case.major, case.operation)?;
+    let before = stage.settle()?;
+    let fault = "PATCH~/configmaps/web-a:freeze-before";
+    let mut helm = stage.ns.spawn_helm_with_faults(case.major, &[fault], stage.args(case.operation))?;
+    helm.until_frozen(SOON)?;
+    let said = ground.refloat.fix(&stage, "unlock")?;
+    ensure!(said.code == Some(0), "{said}");
+    let fixed = stage.settle()?;
+    helm.thaw()?;
+    helm.wait(SOON)?;
+    let woken = stage.settle()?;
+    ensure!(woken.comparable() != fixed.comparable(), "Helm did nothing any more");
+    Ok((stage, before, woken))
 }

@@ -53,7 +53,7 @@ pub fn run(ground: &Ground<'_>, only: &[String], quick: bool, every: usize) -> R
         });
         cases.extend(held.filter(|held| is_wanted(only, &held.to_string())));
     }
-    let step = if quick { (cases.len() / 4).max(1) } else { every.max(1) };
+    let step = if quick { (cases.len() / 8).max(1) } else { every.max(1) };
     let cases = ground.ledger.some(Means::Refloat, cases, step);
     let judged = |held: &Held| -> Result<Woken> {
         let (verdict, came) = ground.ledger.once(Means::Refloat, held, || {
