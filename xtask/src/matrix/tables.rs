@@ -128,7 +128,7 @@ impl Report {
             rows.entry((name, super::means::way(&case))).or_default().push(woken);
         }
         let mut text = "### Helm held, and let go after the fix\n\n\
-            | operation | way | good | Helm changed something | of these found | put right by one fix |\n|---|---|---|---|---|---|\n"
+            | operation | way | good | something was wrong then | of these found | put right by one fix |\n|---|---|---|---|---|---|\n"
             .to_owned();
         for ((name, way), all) in rows {
             let count = |which: fn(&&&Woken) -> bool| all.iter().filter(which).count();
@@ -136,18 +136,24 @@ impl Report {
             let _ = writeln!(
                 text,
                 "| {name} | {way} | {good} | {} | {} | {} |",
-                count(|woken| !woken.changed.is_empty()),
-                count(|woken| !woken.changed.is_empty() && woken.found),
-                count(|woken| !woken.changed.is_empty() && woken.repaired)
+                count(|woken| woken.is_wrong()),
+                count(|woken| woken.is_wrong() && woken.found),
+                count(|woken| woken.is_wrong() && woken.repaired)
             );
         }
+        let superseded = |woken: &&Woken| {
+            let given_up = woken.verdict.case.0.intent != Intent::Finish;
+            given_up && woken.changed.iter().any(|changed| changed.starts_with("records: "))
+        };
+        let superseded = self.zombie.iter().filter(superseded).count();
+        let _ = writeln!(text, "\nIn {superseded} cases a woken rollback marked the deployed revision superseded.");
         let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
         for changed in self.zombie.iter().flat_map(|woken| &woken.changed) {
             let kind = changed.split([':', '/']).next().unwrap_or_default();
             *kinds.entry(kind).or_default() += 1;
         }
         let kinds: Vec<_> = kinds.into_iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-        let _ = writeln!(text, "\nWhat the woken Helms changed: {}.", kinds.join(", "));
+        let _ = writeln!(text, "What the woken Helms changed: {}.", kinds.join(", "));
         text
     }
 

@@ -71,10 +71,16 @@ pub fn run(ground: &Ground<'_>, only: &[String], quick: bool, every: usize) -> R
 }
 
 impl Woken {
+    /// Whether what Helm changed has to be put right.
+    pub fn is_wrong(&self) -> bool {
+        let object = |changed: &String| changed.split_whitespace().next().unwrap_or_default().to_owned();
+        self.changed.iter().map(object).any(|key| key == "records:" || !is_allowed(&self.verdict.case.0, &key))
+    }
+
     /// For people.
     fn line(&self) -> String {
         let changed: Vec<_> = self.changed.iter().map(|changed| format!("\n       helm: {changed}")).collect();
-        let marks = match (self.changed.is_empty(), self.found, self.repaired) {
+        let marks = match (!self.is_wrong(), self.found, self.repaired) {
             (true, ..) => String::new(),
             (_, found, repaired) => format!("\n       found: {found}, repaired: {repaired}"),
         };
@@ -195,15 +201,19 @@ fn changed(fixed: &Live, after: &Live) -> Vec<String> {
 
 /// What isn't as the fix left it, but for hooks' objects, of which a woken Helm makes new ones.
 fn wrong(case: &Case, fixed: &Live, live: &Live) -> Vec<String> {
-    // Nothing is put back after an unlocked first install: the failed revision stands for what is there.
-    let stands = case.operation == Operation::Install && case.intent == Intent::GoOn;
-    // And what is to be kept is kept, whoever made it.
-    let gone = case.operation == Operation::Install && case.intent == Intent::GiveUp;
-    let mut wrong = differences(&fixed.comparable(), &live.comparable(), |key| {
-        stands || is_hook(key) || gone && key == "PersistentVolumeClaim/web-kept"
-    });
+    let mut wrong = differences(&fixed.comparable(), &live.comparable(), |key| is_allowed(case, key));
     if live.story() != fixed.story() {
         wrong.push(format!("records: {}, not {}", live.story(), fixed.story()));
     }
     wrong
+}
+
+/// Whether an object may be otherwise than the fix left it.
+fn is_allowed(case: &Case, key: &str) -> bool {
+    let first = case.operation == Operation::Install;
+    // Nothing is put back after an unlocked first install: the failed revision stands for what is there. And what is to be kept is kept,
+    // whoever made it.
+    let stands = first && case.intent == Intent::GoOn;
+    let kept = first && case.intent == Intent::GiveUp && key == "PersistentVolumeClaim/web-kept";
+    stands || kept || is_hook(key)
 }
