@@ -194,7 +194,8 @@ fn try_one(ground: &Ground<'_>, cut: &Cut, uncut: Option<&Whole>) -> Tried {
         if point.is_none() {
             whole = Some(Whole { writes: first.writes()?.try_into()?, killed: killed.clone(), end });
         }
-        if faults.is_empty() {
+        // What ends as the whole rescue did goes on as that.
+        if faults.is_empty() && uncut.is_none() {
             let trial = Trial { case, stage: &stage, references: &ground.references, before: &before, killed: &killed };
             match rescue.end {
                 Should::Reach(_) => faults = ground.ending(&trial, Means::Refloat)?,

@@ -187,7 +187,8 @@ The techniques beside it are what people do today: each on the same kills, judge
 fewer, only each so many-th kill was tried.
 
 Refloat itself is killed in the same way at each of its own writes, and run again: it must end, object by object, record by
-record and hook by hook, as the fix that nobody killed, and where an uninterrupted Helm ends there, as that. And Helm is held
+record and hook by hook, as the fix that nobody killed. That one is judged as above, by where an uninterrupted Helm ends and by
+what both Helms make of it. And Helm is held
 (SIGSTOP) before each of its writes, Refloat is told that it is gone, and then Helm goes on: a *zombie*. What was given up must stay
 sealed and the deployed revision alone; whatever isn't as the fix left it must be found by `refloat scan` and by `refloat diagnose`,
 and one more fix (`fix --auto`; after a first install that was taken away `fix --with uninstall`) must put it right. A woken
