@@ -186,6 +186,8 @@ pub(super) async fn finish_putting_back(
         return Ok(false);
     }
     ui.say(format!("Going on with restore {restore}, which was interrupted: it puts the record back"))?;
+    // Nothing is written unasked, and a refusal that says so comes before this, too.
+    confirmed(args, Way::Uninstall, &seen.id, ui)?;
     put_all_back(source, begun, rescuer, args.backup_dir.as_ref(), &mut |_| {}).await?;
     Ok(true)
 }

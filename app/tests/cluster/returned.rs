@@ -237,7 +237,20 @@ fn killed_at_any_write_it_goes_on() {
             let what = format!("{fault} at {:?}", broken.log.iter().find(|line| line["k"] == write));
             // The last writes change nothing of the release.
             let left = |now: &Moment| now.names() != set(&["configmap/web-kept"]) || !now.records.is_empty();
-            if left(&Moment::now(&ns)) || lock(&ns).is_some() {
+            let broke = Moment::now(&ns);
+            if left(&broke) {
+                // Nobody can be asked, so that nothing is gone on with.
+                let unasked = refloat(&ns, ["fix", "web", "--with", "uninstall", "--helm-is-gone"]);
+                let now = Moment::now(&ns);
+                assert_eq!(
+                    (&now.records, &now.names()),
+                    (&broke.records, &broke.names()),
+                    "{what}: {}",
+                    unasked.stderr
+                );
+                assert_eq!((unasked.code, &now.versions), (Some(4), &broke.versions), "{what}: {}", unasked.stderr);
+            }
+            if left(&broke) || lock(&ns).is_some() {
                 let again = refloat(&ns, args.into_iter().chain(["--helm-is-gone"]));
                 assert_eq!(again.code, Some(0), "{what}: {}\nagain: {}", broken.output.stderr, again.stderr);
             }
