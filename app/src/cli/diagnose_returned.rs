@@ -10,7 +10,8 @@ use crate::error::Failure;
 use crate::exit::Exit;
 use crate::look::{Examined, GONE};
 use crate::output::{BAD, Format, LITERAL, STRONG, Ui, hanging, paint};
-use crate::returned::CameBack;
+use crate::returned::{CameBack, came_back};
+use crate::source::Source;
 
 /// The version of the JSON. It only grows within a version.
 const RETURNED_VERSION: &str = "refloat.dev/returned/v1";
@@ -68,6 +69,22 @@ pub(super) fn show(found: &CameBack, output: Format, ui: &mut Ui) -> Result<Exit
         Format::Table | Format::Wide => page(&view, ui)?,
     }
     Ok(Exit::Found)
+}
+
+/// Takes why a release can't be found; adds where to look, if objects of it are there again after a fix took it away.
+pub(super) async fn told(source: &Source, name: &str, missing: Failure) -> Failure {
+    match missing.exit {
+        Exit::Usage => match came_back(source, name).await {
+            Ok(Some(found)) => {
+                let ailment = Examined::came_back(&found).ailments.into_iter().next();
+                let why = ailment.map(|ailment| ailment.to_string()).unwrap_or_default();
+                let look = format!("refloat diagnose {} -n {} names them", found.id.name, found.id.namespace);
+                missing.because(why).hint(look)
+            }
+            Ok(None) | Err(_) => missing,
+        },
+        _ => missing,
+    }
 }
 
 /// What puts it right.

@@ -54,7 +54,7 @@ pub(super) async fn gone(
     };
     if args.output.is_data() {
         let done = json!({
-            "id": fix, "namespace": id.namespace, "release": id.name, "to": null, "dryRun": false, "next": next, "undo": undo,
+            "id": fix, "namespace": id.namespace, "release": id.name, "to": null, "option": null, "dryRun": false, "next": next, "undo": undo,
         });
         ui.data(args.output, &done)?;
         return Ok(Exit::Ok);

@@ -6,6 +6,7 @@ use refloat_core::policy::Policy;
 use refloat_core::record::Status;
 use refloat_core::report::one_line;
 
+use super::diagnose_returned::told;
 use super::fix_way::WayName;
 use super::open;
 use super::policy::PolicyArgs;
@@ -54,7 +55,10 @@ pub async fn run(args: &PlanArgs, connection: &Connection, ui: &mut Ui) -> Resul
 
 /// Ranks the ways out of a source's release.
 pub(super) async fn plan(source: &Source, args: &PlanArgs, policy: &Policy, ui: &mut Ui) -> Result<Exit, Failure> {
-    let looked = ui.during("reading the release and its objects", look(source, &args.release)).await?;
+    let looked = match ui.during("reading the release and its objects", look(source, &args.release)).await {
+        Err(missing) => return Err(told(source, &args.release, missing).await),
+        Ok(looked) => looked,
+    };
     ui.notes(&looked.gathered.notes)?;
     let judged = judge_by(&looked.seen, policy);
     let mut plan = rank(&judged.situation());

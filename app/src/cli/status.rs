@@ -10,6 +10,7 @@ use refloat_core::report::{ansic, one_line};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::diagnose_returned::told;
 use super::open;
 use super::scan::{Finding, next};
 use crate::error::Failure;
@@ -45,7 +46,10 @@ pub async fn run(args: &StatusArgs, connection: &Connection, ui: &mut Ui) -> Res
 
 /// Shows one release of a source.
 pub(super) async fn status(source: &Source, args: &StatusArgs, ui: &mut Ui) -> Result<Exit, Failure> {
-    let (id, history, gathered, record) = one::find(source, &args.release, args.revision).await?;
+    let (id, history, gathered, record) = match one::find(source, &args.release, args.revision).await {
+        Err(missing) => return Err(told(source, &args.release, missing).await),
+        Ok(found) => found,
+    };
     ui.notes(&gathered.notes)?;
     let newest = args.revision.is_none() || history.newest().map(|newest| &newest.id) == Some(&record.meta.id);
     let found = if newest { Found::of(&id, &history, &record) } else { Found::default() };

@@ -85,6 +85,16 @@ fn found(ns: &Namespace<'static>, fix: &str) {
     assert_eq!((&diagnosis["schema"], &diagnosis["next"]), (&"refloat.dev/returned/v1".into(), &next.into()));
 }
 
+/// That what knows of no release says where to look.
+fn pointed(ns: &Namespace<'static>, fix: &str) {
+    for command in ["plan", "status"] {
+        let ran = refloat(ns, [command, "web"]);
+        let said = format!("was taken away by fix {fix}, and 2 objects of it are there again");
+        let look = format!("hint: refloat diagnose web -n {} names them", ns.name);
+        assert!(ran.code == Some(2) && ran.stderr.contains(&said) && ran.stderr.contains(&look), "{}", ran.stderr);
+    }
+}
+
 /// That docs/returned.md names exactly these fields.
 fn documented(diagnosis: &Value) {
     let text = include_str!("../../../docs/returned.md");
@@ -102,6 +112,7 @@ fn what_came_back_is_found_and_taken_away_again() {
         let ns = namespace("returned", driver);
         let fix = woken(&ns, major);
         found(&ns, &fix);
+        pointed(&ns, &fix);
         let back = Moment::settled(&ns);
         let dry = refloat(&ns, ["fix", "web", "--with", "uninstall", "--dry-run"]);
         assert_eq!(dry.code, Some(0), "{}", dry.stderr);

@@ -135,7 +135,9 @@ fn held_against(
 ) -> Option<Strayed> {
     let live = case.seen.live(object);
     let Some(other) = abandoned else {
-        return matches!(live, Live::Absent).then_some(Strayed::Deleted);
+        // Of what no server serves it is no Helm's doing that it isn't there.
+        let could_be = case.seen.read_of(object).is_some();
+        return (could_be && matches!(live, Live::Absent)).then_some(Strayed::Deleted);
     };
     let owner = Owner::Release { name: &case.seen.id.name, namespace: &case.seen.id.namespace };
     let there = compare::Live::Found(live.found()?);
@@ -227,6 +229,12 @@ mod tests {
     #[test]
     fn what_others_did_is_no_stray() {
         let there = |a: Value| handed_over(Status::Deployed).there(written(config_map("b", "1"), 7300)).there(a);
+        // Nobody serves its kind any more.
+        let unserved = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
+        let stage = Stage::new()
+            .revision(2, Status::Failed, &format!("{ABANDONED}upgrade was interrupted"), 9000, &[])
+            .revision(3, Status::Deployed, "Rollback to 1 after revision 2 was abandoned", 7200, &[unserved]);
+        assert_eq!(found(&stage), []);
         // Others scale.
         let scaled = |by: i64| {
             let of = |replicas: i64| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": replicas}});

@@ -3,24 +3,26 @@
 mod automatic;
 mod by_hand;
 mod by_policy;
+mod effects;
 mod escalate;
 mod losses;
+mod steps;
 mod words;
 
 pub use automatic::*;
 pub use by_policy::*;
+pub use effects::*;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Effect, EffectKind, RecordStep, Refusal, Way, Work, work};
+use super::{Effect, EffectKind, Refusal, Way, Work, work};
 use crate::diagnose::{
     Case, Cause, Liveness, LivenessVerdict, Operation, Owner, Phase, depth, fixed_field, last_good, owner,
 };
-use crate::observe::{Live, OperationKind};
+use crate::observe::OperationKind;
 use crate::policy::{OwnerRule, Ruling};
 use crate::record::Status;
-use crate::report::counted;
 
 /// The version of the JSON. It only grows within a version.
 pub const PLAN_VERSION: &str = "refloat.dev/plan/v1";
@@ -228,7 +230,7 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
             option.losses = losses::losses(situation, &work);
             option.destructive = matches!(way, Way::Uninstall | Way::Reinstall) || !option.losses.is_empty();
             option.preconditions = preconditions(situation, way, Some(&work));
-            option.steps = steps(&work, &option.effects);
+            option.steps = steps::steps(&work, &option.effects);
             option.undo = words::undo(case, way, Some(&work));
             if option.effects.iter().any(|effect| effect.effect == EffectKind::Replaced) {
                 option.risk = "high";
@@ -291,51 +293,6 @@ fn can_go_back(case: &Case<'_>) -> bool {
     last_good(case).is_some() && unchangeable(case).is_empty() && !tried
 }
 
-/// What becomes of every object and hook.
-pub fn effects(case: &Case<'_>, work: &Work) -> Vec<Effect> {
-    let live = |read| match case.seen.answer(read) {
-        Some(answer) => match (answer.found(), answer.unknown()) {
-            (Some(value), _) => Live::Found(value),
-            (None, Some(why)) => Live::Unknown(why.to_owned()),
-            (None, None) => Live::Absent,
-        },
-        None => Live::Unknown("it wasn't read".to_owned()),
-    };
-    let hooks = |hooks: &[super::HookStep]| {
-        let open = hooks
-            .iter()
-            .filter(|hook| !matches!(hook.run, crate::diagnose::HookRun::Succeeded | crate::diagnose::HookRun::Passed));
-        let run = |hook: &super::HookStep| Effect {
-            object: hook.name.clone(),
-            effect: EffectKind::Run,
-            note: hook.event.clone(),
-        };
-        open.map(run).collect::<Vec<_>>()
-    };
-    let mut found = Vec::new();
-    let mut anew = Vec::new();
-    for removed in &work.clear {
-        let mut effect = removed.effect(&case.seen.id, &live(&removed.read));
-        match (effect.effect, work.apply.iter().any(|applied| applied.read == removed.read)) {
-            (EffectKind::Deleted, true) => {
-                effect.effect = EffectKind::Replaced;
-                anew.push(&removed.read);
-            }
-            // What becomes of it then is told with what is applied.
-            (_, true) => continue,
-            (_, false) => {}
-        }
-        found.push(effect);
-    }
-    found.extend(hooks(&work.before));
-    let applied = work.apply.iter().filter(|applied| !anew.contains(&&applied.read));
-    found.extend(applied.map(|applied| applied.effect(&live(&applied.read))));
-    found.extend(work.remove.iter().map(|removed| removed.effect(&case.seen.id, &live(&removed.read))));
-    found.extend(work.free.iter().map(|freed| freed.effect(&live(&freed.read))));
-    found.extend(hooks(&work.after));
-    found
-}
-
 fn preconditions(situation: &Situation<'_>, way: Way, work: Option<&Work>) -> Vec<Precondition> {
     let case = situation.case;
     let mut found = Vec::new();
@@ -391,60 +348,4 @@ fn unchangeable(case: &Case<'_>) -> Vec<Precondition> {
         Some(Precondition { what, met: Some(false) })
     });
     found.collect()
-}
-
-/// The steps in words; takes what becomes of the objects, too.
-fn steps(work: &Work, effects: &[Effect]) -> Vec<String> {
-    let record = |step: &RecordStep| match step {
-        RecordStep::Edit { revision, edit, seal } => {
-            let status = edit.status.map(|status| status.to_string()).unwrap_or_default();
-            let sealed = if *seal { ", and seal it so that a Helm that wakes up can't write it" } else { "" };
-            format!("mark revision {revision} {status}{sealed}")
-        }
-        RecordStep::Create { from, revision, .. } => format!("store revision {revision}, made of revision {from}"),
-        RecordStep::Versions { revision, versions } => {
-            let all = versions.iter().map(|new| format!("{} for {} of {}", new.to, new.from, new.kind));
-            format!("write {} into the manifest of revision {revision}", all.collect::<Vec<_>>().join(", "))
-        }
-        RecordStep::Delete { revision } if work.way == Way::Repair => {
-            format!("set the record of revision {revision} aside, which can't be read: the backup keeps it")
-        }
-        RecordStep::Delete { revision } => format!("delete the record of revision {revision}"),
-    };
-    let hook = |hook: &super::HookStep| format!("{} hook {}: {}", hook.event, hook.name, words::hook(hook.run));
-    let mut found: Vec<String> = work.first.iter().map(record).collect();
-    if !work.clear.is_empty() {
-        found
-            .push("delete every object that the release has but what is kept, and wait until they are gone".to_owned());
-    }
-    found.extend(work.before.iter().map(hook));
-    let replaced = work.apply.iter().filter_map(|applied| Some((&applied.words, &applied.replaces.as_ref()?.field)));
-    found.extend(
-        replaced.map(|(words, field)| format!("delete {words} and make it anew, as {field} can't be changed in place")),
-    );
-    if !work.apply.is_empty() {
-        found.push(format!("apply {} as Helm would", counted(work.apply.len(), "object")));
-    }
-    if work.way == Way::Unblock {
-        found.extend(
-            work.remove.iter().map(|removed| format!("delete {}, with what it made: pods, logs", removed.words)),
-        );
-    } else if !work.remove.is_empty() {
-        let goes = |effect: &&Effect| matches!(effect.effect, EffectKind::Deleted | EffectKind::Unknown);
-        let there = effects.iter().filter(goes).filter(|effect| work.removes(&effect.object)).count();
-        found.push(match there {
-            0 => "make sure that nothing is left of what is not to be there".to_owned(),
-            1 => "delete 1 object that is not to be there".to_owned(),
-            _ => format!("delete {there} objects that are not to be there"),
-        });
-    }
-    for freed in &work.free {
-        found.push(format!("take {} off {}", freed.finalizers.join(", "), freed.words));
-    }
-    if work.wait && !(work.apply.is_empty() && work.remove.is_empty()) {
-        found.push("wait until they are ready or gone".to_owned());
-    }
-    found.extend(work.after.iter().map(hook));
-    found.extend(work.last.iter().map(record));
-    found
 }
