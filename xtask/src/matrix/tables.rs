@@ -184,7 +184,8 @@ hold what they held, every hook of the operation has run exactly once, claims ar
 
 Where a case isn't stuck (killed before the first record write, or after the last), Refloat must leave everything as it is.
 The techniques beside it are what people do today: each on the same kills, judged by the same judge; where their rows count
-fewer, only each so many-th kill was tried.
+fewer, only each so many-th kill was tried. A pending record that stays in the history, a record that is gone and a hook that
+ran again count against them as against Refloat, so that a technique can bring the objects back and be no success here.
 
 Refloat itself is killed in the same way at each of its own writes, and run again: it must end, object by object, record by
 record and hook by hook, as the fix that nobody killed. That one is judged as above, by where an uninterrupted Helm ends and by
