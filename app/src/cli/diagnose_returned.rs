@@ -79,7 +79,7 @@ pub(super) async fn told(source: &Source, name: &str, missing: Failure) -> Failu
                 let ailment = Examined::came_back(&found).ailments.into_iter().next();
                 let why = ailment.map(|ailment| ailment.to_string()).unwrap_or_default();
                 let look = format!("refloat diagnose {} -n {} names them", found.id.name, found.id.namespace);
-                missing.because(why).hint(look)
+                missing.because(format!("it {why}")).hint(look)
             }
             Ok(None) | Err(_) => missing,
         },

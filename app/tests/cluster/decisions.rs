@@ -40,6 +40,8 @@ impl Row {
 const FORGETS: &[(&str, &str)] = &[("forget", "the record of revision 2, with the attempt's manifest and values")];
 const UNINSTALLS: &[(&str, &str)] = &[("uninstall", "record"), ("reinstall", "configmap/web-a: what it holds now")];
 
+const UNINSTALLED: &[(&str, &str)] = &[("uninstall", "1 record")];
+
 const ENDED: &[Row] = &[
     row("deployed", |case| installed(case, &[]), &[]),
     row("failed, objects as before", |case| refused(case, &["a", "b", "c"]), &["rollback"]),
@@ -54,6 +56,7 @@ const ENDED: &[Row] = &[
 ];
 
 const INSTALLS: &[Row] = &[
+    row("install, unlocked", unlocked, &["uninstall"]).loses(UNINSTALLED),
     row("install at work", |case| at_work(case, "install"), &["wait", "resume", "unlock", "uninstall", "reinstall"])
         .loses(UNINSTALLS),
     row("install, half", half_install, &["resume", "unlock", "uninstall", "reinstall"]).loses(UNINSTALLS),
@@ -180,6 +183,13 @@ fn lost_records() {
         let dry = refloat_json(&ns, ["restore", "web", file, "--dry-run", "-o", "json"]);
         assert_eq!(dry["records"], json!([{"revision": 1, "status": "deployed", "fate": "restore"}]));
     });
+}
+
+/// A first install whose record is sealed.
+fn unlocked(case: &Case<'_>) -> Kept {
+    let kept = half_install(case);
+    assert_eq!(refloat(case.ns, ["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone"]).code, Some(0));
+    kept
 }
 
 fn told(rows: &[Row]) {

@@ -9,6 +9,7 @@ use bed::corpus::{Case, SOON};
 use bed::{Driver, Major};
 use serde_json::{Value, json};
 
+use crate::leaves::half_install;
 use crate::ways::{Moment, fixed, proxied, statuses, uids, unlocked};
 use crate::{each, namespace, refloat, refloat_json};
 
@@ -60,6 +61,7 @@ const ROWS: &[Row] = &[
     row("uninstall", Driver::Sql, Major::V4, refused_install, CLAIM_AND_RECORD).records(&["failed"]),
     row("uninstall", Driver::ConfigMap, Major::V3, refused_install, CLAIM_AND_RECORD).records(&["failed"]),
     row("uninstall", Driver::Secret, Major::V4, refused_hooked_install, RECORD).records(&["failed"]),
+    row("uninstall", Driver::Secret, Major::V3, unlocked_install, RECORD).records(&["failed"]),
     row("unblock", Driver::Sql, Major::V3, held, &["configmap/web-held"]).records(&["uninstalling"]),
     row("unblock", Driver::ConfigMap, Major::V4, held, &["configmap/web-held"]).records(&["uninstalling"]),
     row("unblock", Driver::ConfigMap, Major::V3, hook_failed, &[]).records(&["uninstalling"]),
@@ -201,6 +203,12 @@ fn refused_install(case: &Case<'_>) {
 fn refused_hooked_install(case: &Case<'_>) {
     let objects = [pair("1"), vec![hook("web-done", "post-install", "fails", 1)]].concat();
     case.helm("install", 1, &objects, &[]).unwrap().failed().unwrap();
+}
+
+/// Its record is sealed.
+fn unlocked_install(case: &Case<'_>) {
+    half_install(case);
+    assert_eq!(refloat(case.ns, ["fix", "web", "--with", "unlock", "--yes", "--helm-is-gone"]).code, Some(0));
 }
 
 fn bound(case: &Case<'_>) {

@@ -4,6 +4,7 @@ use super::case::Case;
 use super::causes::{Cause, Scene, depth};
 use super::liveness::LivenessVerdict;
 use super::operation::Phase;
+use super::strays::is_abandoned;
 use crate::observe::OperationKind;
 use crate::record::Status;
 
@@ -44,6 +45,9 @@ pub fn summary(scene: &Scene<'_>, causes: &[Cause]) -> String {
             format!("revision {revision} is deployed and every object that was seen is ready")
         }
         Status::Deployed => format!("revision {revision} is deployed, but not well{because}"),
+        Status::Failed if case.newest.is_some_and(is_abandoned) => {
+            format!("the {kind} {to} revision {revision} was abandoned by a fix, {}{because}", place(operation.phase))
+        }
         Status::Failed => format!("the {kind} {to} revision {revision} failed {}{because}", place(operation.phase)),
         status if status.is_pending() || status == Status::Uninstalling => {
             let how = match scene.liveness.verdict {

@@ -4,14 +4,11 @@
 use crate::compare::{self, Owner, Side, Speaks, standing};
 use crate::inventory::History;
 use crate::manifest::ManifestObject;
-use crate::observe::{Live, Observation, Revision};
+use crate::observe::{ABANDONED, Live, Observation, Revision};
 use crate::plan::stays;
 use crate::record::{Head, RecordMeta, Status};
 
 use super::case::{Case, written_by_helm};
-
-/// How the description of a revision that was abandoned and sealed begins.
-pub const ABANDONED: &str = "Abandoned, marked failed by refloat: ";
 
 /// An object that isn't as the deployed revision wants it, but as an abandoned one does.
 #[derive(Debug, Clone, PartialEq)]

@@ -78,6 +78,9 @@ pub fn writer(object: &Value) -> Option<String> {
     entries.iter().max_by_key(time)?.get("manager")?.as_str().map(str::to_owned)
 }
 
+/// How the description of a revision that a fix abandoned and sealed begins; which operation it was follows.
+pub const ABANDONED: &str = "Abandoned, marked failed by refloat: ";
+
 /// What a release's newest record witnesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -97,13 +100,16 @@ pub enum OperationKind {
 impl OperationKind {
     /// Takes a status and the description beside it (Helm 3.22 and 4.3 `pkg/action/{install,upgrade,rollback}.go`).
     pub fn of(status: Status, description: &str) -> Self {
+        let abandoned = |kind: Self| {
+            description.strip_prefix(ABANDONED).is_some_and(|why| why.starts_with(&format!("{} ", kind.as_str())))
+        };
         match status {
             Status::PendingInstall => Self::Install,
             Status::PendingUpgrade => Self::Upgrade,
             Status::PendingRollback => Self::Rollback,
             Status::Uninstalling => Self::Uninstall,
-            Status::Failed if description.starts_with("Release ") => Self::Install,
-            Status::Failed if description.starts_with("Rollback ") => Self::Rollback,
+            Status::Failed if description.starts_with("Release ") || abandoned(Self::Install) => Self::Install,
+            Status::Failed if description.starts_with("Rollback ") || abandoned(Self::Rollback) => Self::Rollback,
             Status::Failed => Self::Upgrade,
             Status::Deployed | Status::Superseded | Status::Uninstalled | Status::Unknown => Self::None,
         }

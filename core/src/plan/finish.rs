@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use super::work::{Applied, HookStep, RecordStep, Removed, Work, hook_step, sent};
 use super::{Refusal, Way};
-use crate::diagnose::{ABANDONED, Case, HookRun, HookView, Operation, is_abandoned};
+use crate::diagnose::{Case, HookRun, HookView, Operation, is_abandoned};
 use crate::manifest::{ManifestObject, uninstall_place};
-use crate::observe::{Live, Lookup, OperationKind, Read, Revision};
+use crate::observe::{ABANDONED, Live, Lookup, OperationKind, Read, Revision};
 use crate::record::{Hook, InfoEdit, RecordMeta, Status};
 
 /// Takes a case and its operation; gives the rest of the operation's work.

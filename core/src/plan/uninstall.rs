@@ -2,7 +2,7 @@
 
 use super::work::{RecordStep, Removed, Work};
 use super::{Refusal, Way, finish, readable};
-use crate::diagnose::Case;
+use crate::diagnose::{Case, is_abandoned};
 use crate::observe::OperationKind;
 use crate::record::{InfoEdit, Status};
 
@@ -17,7 +17,8 @@ pub(super) fn uninstall(case: &Case<'_>) -> Result<Work, Refusal> {
             work.remove.push(Removed { read, words, marked: false });
         }
     }
-    if case.kind != OperationKind::Uninstall {
+    // A record that a fix sealed can't say it, and nobody's Helm goes by it.
+    if case.kind != OperationKind::Uninstall && !is_abandoned(newest) {
         let edit = InfoEdit {
             status: Some(Status::Uninstalling),
             description: Some("Deletion in progress (or silently failed)".to_owned()),

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::{Effect, EffectKind, Refusal, Way, Work, work};
 use crate::diagnose::{
-    Case, Cause, Liveness, LivenessVerdict, Operation, Owner, Phase, depth, fixed_field, last_good, owner,
+    Case, Cause, Liveness, LivenessVerdict, Operation, Owner, Phase, depth, fixed_field, is_abandoned, last_good, owner,
 };
 use crate::observe::OperationKind;
 use crate::policy::{OwnerRule, Ruling};
@@ -289,7 +289,9 @@ fn open(situation: &Situation<'_>, way: Way) -> Result<(), Refusal> {
 
 /// Whether a revision is known to have been good that the objects can be changed back to, and to go back to it wasn't tried in vain.
 fn can_go_back(case: &Case<'_>) -> bool {
-    let tried = case.kind == OperationKind::Rollback && case.status() == Status::Failed;
+    let tried = case.kind == OperationKind::Rollback
+        && case.status() == Status::Failed
+        && !case.newest.is_some_and(is_abandoned);
     last_good(case).is_some() && unchangeable(case).is_empty() && !tried
 }
 

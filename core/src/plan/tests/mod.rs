@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{EffectKind, Plan, Situation, Way, WayOut, automatic, plan};
 use crate::diagnose::causes::api_tests::{Stage, ago, config_map, live, now};
-use crate::diagnose::{ABANDONED, Case, LivenessVerdict, Scene, causes, liveness, operation};
-use crate::observe::{Read, known};
+use crate::diagnose::{Case, LivenessVerdict, Scene, causes, liveness, operation};
+use crate::observe::{ABANDONED, Read, known};
 use crate::policy::{Policy, ruling};
 use crate::record::Status;
 
@@ -156,6 +156,11 @@ fn each_leaf_of_the_decision_tree_has_its_way() {
         ("uninstall, held", uninstall(&[held("a", "clean.example/up")]), vec![Wait, Unblock, Resume]),
         ("uninstall, hook failed", failed_hook(uninstall(&[live(both[0].clone())])), vec![Unblock, Resume, Uninstall]),
         ("abandoned, records only", abandoned("2", "1"), vec![Unlock, Rollback]),
+        (
+            "abandoned install",
+            install(Status::Failed, &format!("{ABANDONED}install was interrupted"), &both[..1]),
+            vec![Uninstall],
+        ),
         ("handed over, as it was left", handed_over(Status::Deployed, "1"), vec![]),
         ("handed over, and Helm went on", handed_over(Status::Deployed, "2"), vec![Repair]),
         ("handed over, and a rollback went on", handed_over(Status::Superseded, "2"), vec![Repair]),
