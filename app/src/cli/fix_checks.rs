@@ -3,7 +3,7 @@
 use refloat_core::diagnose::{LivenessVerdict, Owner, owner};
 use refloat_core::plan::WayOut;
 use refloat_core::policy::stands_in_the_way;
-use refloat_core::report::{age, one_line};
+use refloat_core::report::{left, one_line};
 
 use super::fix::FixArgs;
 use crate::error::Failure;
@@ -32,9 +32,8 @@ pub(super) fn allowed(judged: &Judged<'_>, helm_is_gone: bool, yes: bool, ui: &m
                 return Ok(());
             }
             let id = &judged.case.seen.id;
-            let left = judged.liveness.until.map(|until| until.duration_since(judged.case.seen.at));
-            let wait = match left {
-                Some(left) => format!("look again in {}: refloat plan {} -n {}", age(left), id.name, id.namespace),
+            let wait = match judged.liveness.until.map(|until| until.duration_since(judged.case.seen.at)) {
+                Some(time) => format!("look again in {}: refloat plan {} -n {}", left(time), id.name, id.namespace),
                 None => format!("refloat diagnose {} -n {} tells what would show it", id.name, id.namespace),
             };
             Err(Failure::new(Exit::Refused, "whether Helm is still at work isn't known; nothing was written")

@@ -26,6 +26,11 @@ pub fn ansic(stored: &str) -> String {
         .unwrap_or_else(|| stored.to_owned())
 }
 
+/// Takes how long something is still away; gives it in the same form, rounded up, so that whoever waits that long has waited long enough.
+pub fn left(duration: SignedDuration) -> String {
+    age(duration.saturating_add(SignedDuration::from_millis(999)))
+}
+
 /// Takes how long ago something was; gives it as kubectl does: `45s`, `12m`, `3h5m`, `2d4h`, `400d`
 /// (Kubernetes 1.35 `apimachinery/pkg/util/duration/duration.go:HumanDuration`).
 pub fn age(duration: SignedDuration) -> String {
@@ -103,6 +108,12 @@ mod tests {
     fn ansic_pads_the_day_with_a_blank() {
         assert_eq!(ansic("2026-08-01T10:00:00.5+02:00"), "Sat Aug  1 10:00:00 2026");
         assert_eq!(ansic("2026-11-21T09:05:01Z"), "Sat Nov 21 09:05:01 2026");
+    }
+
+    #[test]
+    fn what_is_left_is_rounded_up() {
+        let table = [(0, "0s"), (1, "1s"), (1000, "1s"), (94_001, "95s"), (-1, "0s"), (-5000, "0s")];
+        assert_eq!(table.map(|(millis, _)| left(SignedDuration::from_millis(millis))), table.map(|(_, said)| said));
     }
 
     #[test]

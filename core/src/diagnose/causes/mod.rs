@@ -53,6 +53,7 @@ pub(super) mod words;
 mod workload;
 
 pub use deletion::{HeldByFinalizers, held_by_finalizers};
+pub use fix::{FixLeft, fix_left};
 pub use immutable::{fixed_field, unchangeable};
 pub use webhooks::own_dead_webhooks;
 pub use woken::woken;

@@ -5,6 +5,7 @@ mod by_hand;
 mod by_policy;
 mod effects;
 mod escalate;
+mod first;
 mod losses;
 mod steps;
 mod words;
@@ -144,6 +145,7 @@ fn rank(situation: &Situation<'_>, option: &WayOut) -> u8 {
     let blocked = stands_in_the_way(situation) && !is_overcome(situation);
     match option.id {
         Way::Wait => 0,
+        begun if first::is_begun(situation.case, begun) => 0,
         Way::Repair => 1,
         Way::Complete => 2,
         // What keeps it from being ready keeps it from being finished, too.
@@ -204,6 +206,7 @@ pub fn open_work(situation: &Situation<'_>, way: Way, records_only: bool, going_
 /// Takes a situation and a way, whether only records are to be written, and whether the way is gone on with; describes it.
 pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on: bool) -> WayOut {
     let case = situation.case;
+    let going_on = going_on || first::is_begun(case, way);
     let found = open_work(situation, way, records_only, going_on);
     let mut option = WayOut {
         id: way,
@@ -243,6 +246,9 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
             option.policy = matches!(refusal, Refusal::Forbidden(_)).then_some("never");
             option.why = refusal.to_string();
         }
+    }
+    if going_on {
+        first::goes_on(case, &mut option);
     }
     option
 }
@@ -297,7 +303,7 @@ fn can_go_back(case: &Case<'_>) -> bool {
 
 fn preconditions(situation: &Situation<'_>, way: Way, work: Option<&Work>) -> Vec<Precondition> {
     let case = situation.case;
-    let mut found = Vec::new();
+    let mut found: Vec<Precondition> = first::comes_first(case, way).filter(|_| way != Way::Wait).into_iter().collect();
     if case.is_open() && way != Way::Wait {
         let met = match situation.liveness.verdict {
             LivenessVerdict::Stale | LivenessVerdict::None => Some(true),

@@ -4,7 +4,7 @@ use super::Situation;
 use crate::diagnose::{Case, HookRun, HookView, LivenessVerdict, Operation, last_good};
 use crate::observe::OperationKind;
 use crate::plan::{RecordStep, Way, Work};
-use crate::report::{age, counted};
+use crate::report::{counted, left};
 
 /// The causes that are put right where they lie: in the records, or in what a Helm did that had been given up.
 const REPAIRED: [&str; 5] =
@@ -16,8 +16,8 @@ pub(super) fn why(situation: &Situation<'_>, way: Way) -> String {
     let kind = case.kind.as_str();
     match way {
         Way::Wait => {
-            let left = situation.liveness.until.map(|until| until.duration_since(case.seen.at));
-            let until = left.map(|left| format!(" for {} more", age(left))).unwrap_or_default();
+            let time = situation.liveness.until.map(|until| until.duration_since(case.seen.at));
+            let until = time.map(|time| format!(" for {} more", left(time))).unwrap_or_default();
             match situation.liveness.verdict {
                 LivenessVerdict::Live => "Helm is at work".to_owned(),
                 _ => format!("Helm may still be at work{until}"),

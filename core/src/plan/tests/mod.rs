@@ -1,5 +1,6 @@
 //! The decision tree: which way is recommended where, one row for each leaf, and which ways are open besides.
 
+mod begun;
 mod woken;
 
 use serde_json::{Value, json};

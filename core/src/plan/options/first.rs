@@ -1,0 +1,40 @@
+//! A fix that has the release's lock: it comes to its end, or is taken back, before another way is taken.
+
+use super::{Precondition, WayOut};
+use crate::diagnose::{Case, FixLeft, fix_left};
+use crate::plan::Way;
+
+/// Whether a way was begun, and left half done.
+pub(super) fn is_begun(case: &Case<'_>, way: Way) -> bool {
+    fix_left(case).is_some_and(|left| begun(&left, way))
+}
+
+fn begun(left: &FixLeft, way: Way) -> bool {
+    left.way == way.as_str() && !left.undoing && !left.at_work
+}
+
+/// What a fix that has the lock asks of another way.
+pub(super) fn comes_first(case: &Case<'_>, way: Way) -> Option<Precondition> {
+    let left = fix_left(case).filter(|left| !begun(left, way))?;
+    let (task, by) = (left.task(), &left.by);
+    let what = match (left.at_work, left.undoing) {
+        (true, _) => format!("the {task} by {by} that is under way ends first"),
+        (false, true) => {
+            format!("the {task} by {by} that was interrupted comes to its end ({})", left.undo(&case.seen.id))
+        }
+        (false, false) => {
+            let undo = left.undo(&case.seen.id);
+            format!("the {task} by {by} that was interrupted comes to its end, or is taken back ({undo})")
+        }
+    };
+    Some(Precondition { what, met: Some(false) })
+}
+
+/// Says of a way that was begun that it is gone on with. It may be that all of it was done but giving the lock back.
+pub(super) fn goes_on(case: &Case<'_>, option: &mut WayOut) {
+    let Some(left) = fix_left(case).filter(|left| begun(left, option.id)) else { return };
+    let done = if option.applicable { "" } else { ", and only its lock is still to be given back" };
+    option.applicable |= option.policy.is_none();
+    let at = if left.doing.is_empty() { String::new() } else { format!(": it was at {}", left.doing) };
+    option.why = format!("{} began it, and it goes on where it stopped{at}{done}", left.by);
+}
