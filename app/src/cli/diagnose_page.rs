@@ -84,7 +84,9 @@ impl Page<'_> {
         if liveness.verdict == LivenessVerdict::None {
             return Ok(());
         }
-        let until = liveness.until.map(|until| format!(" for {} more", age(until.duration_since(self.found.at))));
+        let until = liveness
+            .until
+            .map(|until| format!(" for {} more", refloat_core::report::left(until.duration_since(self.found.at))));
         let verdict = match liveness.verdict {
             LivenessVerdict::Live => "Helm runs",
             LivenessVerdict::Possible => "Helm may still run",

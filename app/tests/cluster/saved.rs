@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use bed::{Driver, Major, Namespace};
 use serde_json::{Value, json};
 
-use crate::ways::{LIMIT, Moment, PAIRS, helm, helms_go_on, killed, killed_among_objects, statuses, unlocked};
-use crate::{Ran, each, namespace, refloat, refloat_with};
+use crate::ways::{LIMIT, Moment, PAIRS, helm, helms_go_on, killed, killed_among_objects, lock, statuses, unlocked};
+use crate::{Ran, each, namespace, refloat, refloat_json, refloat_with};
 
 /// Where a namespace's plan is saved.
 fn file(ns: &Namespace<'_>) -> String {
@@ -164,6 +164,23 @@ fn a_fix_that_was_interrupted_comes_first() {
     let refused = carry_out(&ns);
     assert_eq!(refused.code, Some(4), "{}", refused.stderr);
     assert!(refused.stderr.contains("with resume was interrupted, and comes first"), "{}", refused.stderr);
+
+    let plan = refloat_json(&ns, ["plan", "web", "--stale-after", "1s", "-o", "json"]);
+    let options: Vec<&Value> =
+        plan["options"].as_array().unwrap().iter().filter(|option| option["applicable"] == true).collect();
+    assert!(options[0]["id"] == "resume" && options[0]["why"].as_str().unwrap().contains("began it"), "{plan}");
+    let undo = format!("refloat undo {} -n {}", lock_fix(&ns), ns.name);
+    assert!(options.len() > 2);
+    for other in &options[1..] {
+        let first = &other["preconditions"][0];
+        assert!(first["met"] == false && first["what"].as_str().unwrap().contains(&undo), "{other}");
+    }
+}
+
+/// The fix that has the release's lock.
+fn lock_fix(ns: &Namespace<'static>) -> String {
+    let journal = lock(ns).unwrap()["metadata"]["annotations"]["refloat.dev/journal"].as_str().unwrap().to_owned();
+    serde_json::from_str::<Value>(&journal).unwrap()["fix"].as_str().unwrap().to_owned()
 }
 
 #[test]

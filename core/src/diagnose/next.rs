@@ -72,9 +72,10 @@ fn wait(scene: &Scene<'_>, cause: Option<&Cause>) -> NextStep {
             words: format!("{}; Helm may still be waiting for it", cause.remedy),
             command: cause.command.clone(),
         },
-        (Some(left), None) => {
-            NextStep { words: format!("wait {} and look again: Helm may still run", age(left)), command: look }
-        }
+        (Some(left), None) => NextStep {
+            words: format!("wait {} and look again: Helm may still run", crate::report::left(left)),
+            command: look,
+        },
         (None, None) => NextStep {
             words: "find out whether the job or terminal that ran Helm still runs; if not, see the ways out".to_owned(),
             command: format!("refloat plan {} -n {}", case.seen.id.name, case.seen.id.namespace),
