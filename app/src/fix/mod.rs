@@ -260,6 +260,9 @@ impl Fixer<'_> {
         work: &Work,
         primary: StoredRecord,
     ) -> Result<Option<Saved>, Failure> {
+        if !self.lock.inherited {
+            self.fit(work).await?;
+        }
         let saved = self.back_up(source, seen, work, primary).await?;
         self.run(work).await?;
         Ok(saved)

@@ -1,9 +1,12 @@
 //! Records: each write names the record as it was last seen, so a Helm that writes in between is noticed and stops the fix.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use refloat_core::inventory::History;
 use refloat_core::manifest::{NewVersion, with_versions};
-use refloat_core::plan::RecordStep;
-use refloat_core::record::{InfoEdit, RecordMeta, Status, StoredRecord, key_of};
+use refloat_core::plan::{RecordStep, Work};
+use refloat_core::record::{Driver, EditError, InfoEdit, RecordMeta, Status, StoredRecord, key_of};
 
 use super::Fixer;
 use crate::cluster::ClusterError;
@@ -34,46 +37,44 @@ impl Fixer<'_> {
         Ok(Some(record))
     }
 
+    /// Whether every record can become what it is to be, as far as its data and its size tell: better known before anything else is done.
+    pub(super) async fn fit(&self, work: &Work) -> Result<(), Failure> {
+        let mut made: BTreeMap<u64, StoredRecord> = BTreeMap::new();
+        for step in work.records() {
+            let (from, to) = match step {
+                RecordStep::Edit { revision, .. } | RecordStep::Versions { revision, .. } => (*revision, *revision),
+                RecordStep::Create { from, revision, .. } if !self.known.contains_key(revision) => (*from, *revision),
+                RecordStep::Create { .. } | RecordStep::Delete { .. } => continue,
+            };
+            let seen = match made.get(&from) {
+                Some(record) => Some(record.clone()),
+                None => self.seen(from).await?,
+            };
+            let Some(record) = seen else { continue };
+            let next = match step {
+                RecordStep::Edit { edit, seal, .. } => edited(&record, to, edit, *seal)?,
+                RecordStep::Versions { versions, .. } => with_new_versions(&record, to, versions)?,
+                RecordStep::Create { edit, .. } => Some(made_of(&record, from, to, edit, self.now().await?)?),
+                RecordStep::Delete { .. } => None,
+            };
+            made.extend(next.map(|next| (to, next)));
+        }
+        Ok(())
+    }
+
     async fn edit(&mut self, revision: u64, edit: &InfoEdit, seal: bool) -> Result<(), Failure> {
-        let Some(record) = self.seen(revision).await? else {
-            return Err(Failure::new(Exit::Changed, format!("the record of revision {revision} is gone")));
-        };
-        let status = record.document().ok().and_then(|document| Status::parse(&document.status()?));
-        let done = edit.status.is_none_or(|wanted| status == Some(wanted) && record.meta.status() == Some(wanted));
-        if done && (!seal || record.is_immutable() || record.meta.id.driver == refloat_core::record::Driver::Sql) {
-            return Ok(());
-        }
-        if record.is_immutable() {
-            let why = "it was sealed by someone, so its data can't be changed";
-            return Err(Failure::new(Exit::Partial, format!("the record of revision {revision}: {why}")));
-        }
-        self.note(&format!("writing the record of revision {revision}")).await?;
-        let edited = record.edited(edit).map_err(|error| {
-            Failure::new(Exit::Partial, format!("the record of revision {revision} can't be edited")).because(error)
-        })?;
-        let edited = if seal { edited.sealed() } else { edited };
-        self.replace(revision, edited).await
+        let record = self.seen(revision).await?.ok_or_else(|| gone(revision))?;
+        self.replace(revision, edited(&record, revision, edit, seal)?).await
     }
 
     async fn versions(&mut self, revision: u64, versions: &[NewVersion]) -> Result<(), Failure> {
-        let Some(record) = self.seen(revision).await? else {
-            return Err(Failure::new(Exit::Changed, format!("the record of revision {revision} is gone")));
-        };
-        let changed = record.with_manifest(|manifest| with_versions(manifest, versions)).map_err(|error| {
-            Failure::new(Exit::Partial, format!("the record of revision {revision} can't be edited")).because(error)
-        })?;
-        if changed.digest() == record.digest() {
-            return Ok(());
-        }
-        if record.is_immutable() {
-            let why = "it was sealed by someone, so its data can't be changed";
-            return Err(Failure::new(Exit::Partial, format!("the record of revision {revision}: {why}")));
-        }
-        self.note(&format!("writing the record of revision {revision}")).await?;
-        self.replace(revision, changed).await
+        let record = self.seen(revision).await?.ok_or_else(|| gone(revision))?;
+        self.replace(revision, with_new_versions(&record, revision, versions)?).await
     }
 
-    async fn replace(&mut self, revision: u64, record: StoredRecord) -> Result<(), Failure> {
+    async fn replace(&mut self, revision: u64, record: Option<StoredRecord>) -> Result<(), Failure> {
+        let Some(record) = record else { return Ok(()) };
+        self.note(&format!("writing the record of revision {revision}")).await?;
         let guard = self.records.replace(&record).await.map_err(|error| unwritten(revision, error))?;
         let meta = RecordMeta { guard, ..record.meta };
         self.known.insert(revision, meta);
@@ -84,13 +85,9 @@ impl Fixer<'_> {
         if self.known.contains_key(&revision) {
             return Ok(());
         }
-        let Some(record) = self.seen(from).await? else {
-            return Err(Failure::new(Exit::Changed, format!("the record of revision {from} is gone")));
-        };
+        let record = self.seen(from).await?.ok_or_else(|| gone(from))?;
         self.note(&format!("storing revision {revision}, made of revision {from}")).await?;
-        let made = record.as_revision(revision, edit, self.now().await?).map_err(|error| {
-            Failure::new(Exit::Partial, format!("revision {revision} can't be made of revision {from}")).because(error)
-        })?;
+        let made = made_of(&record, from, revision, edit, self.now().await?)?;
         let guard = self.records.create(&made).await.map_err(|error| unwritten(revision, error))?;
         let meta = RecordMeta { guard, ..made.meta };
         self.known.insert(revision, meta);
@@ -127,6 +124,61 @@ impl Fixer<'_> {
         let strange = history.records().iter().find(known)?;
         Some(key_of(&self.id.name, strange.revision().unwrap_or_default()))
     }
+}
+
+/// The record as an edit leaves it; nothing if it is so already.
+fn edited(record: &StoredRecord, revision: u64, edit: &InfoEdit, seal: bool) -> Result<Option<StoredRecord>, Failure> {
+    let status = record.document().ok().and_then(|document| Status::parse(&document.status()?));
+    let done = edit.status.is_none_or(|wanted| status == Some(wanted) && record.meta.status() == Some(wanted));
+    if done && (!seal || record.is_immutable() || record.meta.id.driver == Driver::Sql) {
+        return Ok(None);
+    }
+    unsealed(record, revision)?;
+    let edited = record.edited(edit).map_err(|error| uneditable(revision, &error))?;
+    Ok(Some(if seal { edited.sealed() } else { edited }))
+}
+
+/// The record with other API versions in its manifest; nothing if it has them already.
+fn with_new_versions(
+    record: &StoredRecord,
+    revision: u64,
+    versions: &[NewVersion],
+) -> Result<Option<StoredRecord>, Failure> {
+    let changed = record.with_manifest(|manifest| with_versions(manifest, versions));
+    let changed = changed.map_err(|error| uneditable(revision, &error))?;
+    if changed.digest() == record.digest() {
+        return Ok(None);
+    }
+    unsealed(record, revision)?;
+    Ok(Some(changed))
+}
+
+fn made_of(
+    record: &StoredRecord,
+    from: u64,
+    revision: u64,
+    edit: &InfoEdit,
+    now: Timestamp,
+) -> Result<StoredRecord, Failure> {
+    record.as_revision(revision, edit, now).map_err(|error| {
+        Failure::new(Exit::Partial, format!("revision {revision} can't be made of revision {from}")).because(error)
+    })
+}
+
+fn unsealed(record: &StoredRecord, revision: u64) -> Result<(), Failure> {
+    if !record.is_immutable() {
+        return Ok(());
+    }
+    let why = "it was sealed by someone, so its data can't be changed";
+    Err(Failure::new(Exit::Partial, format!("the record of revision {revision}: {why}")))
+}
+
+fn uneditable(revision: u64, error: &EditError) -> Failure {
+    Failure::new(Exit::Partial, format!("the record of revision {revision} can't be edited")).because(error)
+}
+
+fn gone(revision: u64) -> Failure {
+    Failure::new(Exit::Changed, format!("the record of revision {revision} is gone"))
 }
 
 fn changed(revision: u64) -> Failure {

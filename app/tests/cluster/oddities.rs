@@ -3,9 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bed::{Driver, Major, Namespace, chart};
+use refloat_core::record::{MAX_STORED, encode};
 use serde_json::{Value, json};
 
 use crate::record::{Record, noise, web};
+use crate::ways::{Moment, fix, fixed, statuses};
 use crate::{each, install, namespace, refloat, refloat_json};
 
 /// The findings' codes and reasons of a namespace, and scan's exit code.
@@ -127,6 +129,42 @@ fn unlocked(record: &Record<'_>) {
     assert_eq!(record.json()["info"]["status"], "failed");
     record.ns.helm3(["upgrade", "web", &chart("tiny")]).unwrap().ok().unwrap();
     assert_eq!(scan(record.ns, &[]), (Some(0), Vec::new()));
+}
+
+#[test]
+fn what_wouldnt_fit_is_known_before_anything_is_changed() {
+    each([Driver::Secret, Driver::ConfigMap], |driver| {
+        let ns = namespace("fits", driver);
+        let record = web(&ns, driver);
+        record.of("web", 1).edit(|json| json["info"]["status"] = "deployed".into());
+        record.of("web", 1).label("status", Some("deployed"));
+        let mut json = record.json();
+        json["info"]["status"] = "pending-upgrade".into();
+        json["info"]["description"] = "".into();
+        let letters = noise(1_100_000);
+        let padded = |length: usize| {
+            let mut json = json.clone();
+            json["config"] = json!({"unused": &letters[..length]});
+            encode(json.to_string().as_bytes())
+        };
+        let fits = (1_000_000..letters.len())
+            .collect::<Vec<_>>()
+            .partition_point(|length| padded(*length).len() <= MAX_STORED);
+        record.store(&padded(1_000_000 + fits - 1));
+        record.label("status", Some("pending-upgrade"));
+        let before = Moment::settled(&ns);
+        for way in ["unlock", "rollback", "resume"] {
+            let refused = fix(&ns, way, &[]);
+            assert_eq!(refused.code, Some(4), "{driver:?} {way}: {}", refused.stderr);
+            for said in ["the record of revision 2 can't be edited; nothing was changed", "more than the 1048576 that"]
+            {
+                assert!(refused.stderr.contains(said), "{driver:?} {way}: {}", refused.stderr);
+            }
+            assert_eq!(Moment::settled(&ns), before, "{driver:?} {way}");
+        }
+        fixed(&ns, "forget", &[]);
+        assert_eq!(statuses(&ns, Major::V4), ["deployed"]);
+    });
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::diagnosis::NextStep;
 use super::liveness::LivenessVerdict;
 use super::owner::owner;
 use crate::record::Status;
-use crate::report::age;
+use crate::report::left;
 
 /// Takes a scene and its causes; gives the next step.
 pub fn next_step(scene: &Scene<'_>, causes: &[Cause]) -> NextStep {
@@ -64,18 +64,17 @@ fn is_well(case: &Case<'_>, cause: Option<&Cause>) -> bool {
 fn wait(scene: &Scene<'_>, cause: Option<&Cause>) -> NextStep {
     let case = scene.case;
     let look = format!("refloat diagnose {} -n {}", case.seen.id.name, case.seen.id.namespace);
-    let left =
+    let time =
         scene.liveness.until.map(|until| until.duration_since(case.seen.at)).filter(jiff::SignedDuration::is_positive);
     let remedy = cause.filter(|cause| !cause.remedy.is_empty());
-    match (left, remedy) {
+    match (time, remedy) {
         (_, Some(cause)) => NextStep {
             words: format!("{}; Helm may still be waiting for it", cause.remedy),
             command: cause.command.clone(),
         },
-        (Some(left), None) => NextStep {
-            words: format!("wait {} and look again: Helm may still run", crate::report::left(left)),
-            command: look,
-        },
+        (Some(time), None) => {
+            NextStep { words: format!("wait {} and look again: Helm may still run", left(time)), command: look }
+        }
         (None, None) => NextStep {
             words: "find out whether the job or terminal that ran Helm still runs; if not, see the ways out".to_owned(),
             command: format!("refloat plan {} -n {}", case.seen.id.name, case.seen.id.namespace),
