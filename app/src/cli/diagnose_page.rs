@@ -2,7 +2,7 @@
 
 use refloat_core::compare::{Side, Speaks};
 use refloat_core::diagnose::{Cause, Diagnosis, HookRun, LivenessVerdict, Mark, ObjectView, Outlook};
-use refloat_core::report::{age, one_line};
+use refloat_core::report::{age, left, one_line};
 
 use super::diagnose::is_well;
 use crate::error::Failure;
@@ -84,9 +84,7 @@ impl Page<'_> {
         if liveness.verdict == LivenessVerdict::None {
             return Ok(());
         }
-        let until = liveness
-            .until
-            .map(|until| format!(" for {} more", refloat_core::report::left(until.duration_since(self.found.at))));
+        let until = liveness.until.map(|until| format!(" for {} more", left(until.duration_since(self.found.at))));
         let verdict = match liveness.verdict {
             LivenessVerdict::Live => "Helm runs",
             LivenessVerdict::Possible => "Helm may still run",

@@ -76,10 +76,9 @@ pub(super) async fn told(source: &Source, name: &str, missing: Failure) -> Failu
     match missing.exit {
         Exit::Usage => match came_back(source, name).await {
             Ok(Some(found)) => {
-                let ailment = Examined::came_back(&found).ailments.into_iter().next();
-                let why = ailment.map(|ailment| ailment.to_string()).unwrap_or_default();
+                let ailments = Examined::came_back(&found).ailments;
                 let look = format!("refloat diagnose {} -n {} names them", found.id.name, found.id.namespace);
-                missing.because(format!("it {why}")).hint(look)
+                ailments.iter().fold(missing, |missing, why| missing.because(format!("it {why}"))).hint(look)
             }
             Ok(None) | Err(_) => missing,
         },

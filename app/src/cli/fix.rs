@@ -152,10 +152,15 @@ pub(super) async fn fix(source: &Source, args: &FixArgs, given: &Given, ui: &mut
     let shown = option(&judged.situation(), way, args.records_only, earlier.is_some());
     // An interrupted fix is gone on with whatever it has come to.
     let work = judged.work(way, args.records_only, earlier.is_some());
-    let forbidden = matches!(work, Err(Refusal::Forbidden(_)));
-    if let (Err(refusal), true) = (&work, earlier.is_none() || forbidden) {
-        return Err(Failure::new(Exit::Refused, refusal)
-            .hint(format!("refloat plan {name} -n {} shows what is open", looked.seen.id.namespace)));
+    let stops = |refusal: &Refusal| refusal.is_unknown() || matches!(refusal, Refusal::Forbidden(_));
+    if let Some(refusal) = work.as_ref().err().filter(|refusal| earlier.is_none() || stops(refusal)) {
+        let namespace = &looked.seen.id.namespace;
+        let refused =
+            Failure::new(Exit::Refused, refusal).hint(format!("refloat plan {name} -n {namespace} shows what is open"));
+        return Err(match earlier {
+            Some(_) => refused.hint(format!("refloat undo -n {namespace} takes back what the fix did so far")),
+            None => refused,
+        });
     }
     given.saved.as_ref().map_or(Ok(()), |saved| same(saved, &shown))?;
     show(&shown, &judged, args, ui)?;

@@ -217,6 +217,8 @@ fn work_now(seen: &Observation, way: Way, options: &FixOptions, earlier: Option<
         (Ok(work), _) => Ok(work),
         // What was begun under another policy isn't gone on with, and can be taken back.
         (Err(refusal @ Refusal::Forbidden(_)), _) => Err(Failure::new(Exit::Refused, refusal)),
+        // What isn't known may still be to be done.
+        (Err(refusal), _) if refusal.is_unknown() => Err(Failure::new(Exit::Refused, refusal)),
         // An earlier run of this fix did all of it and was killed before it gave the lock back.
         (Err(_), Some(earlier)) if earlier.journal.way == Task::Way(way) && earlier.journal.backed_up => {
             Ok(Work::none(way))

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use bed::corpus::Case;
+use bed::corpus::objects::{config_map, deployment, widget};
 use bed::{Driver, Major, Trouble};
 
 use crate::ways::{Moment, fixed, helms_go_on, killed, lock, proxied, statuses, unlocked};
@@ -79,5 +81,31 @@ fn a_fix_that_was_killed_after_the_last_record_went_gives_its_lock_back() {
         assert_eq!(refloat(&ns, ["fix", "web", "--yes"]).code, Some(2));
         assert_eq!(refloat(&ns, ["undo", "--yes"]).code, Some(0));
         assert_eq!(Moment::now(&ns).records, before.records);
+    });
+}
+
+#[test]
+fn what_cant_be_told_any_more_is_not_taken_for_done() {
+    each(Major::BOTH, |major| {
+        let ns = namespace("untold", Driver::Secret);
+        let case = Case::new(&ns, major);
+        let group = case.define(&["v1"]).unwrap();
+        let objects = |version: &str, behaviour: &str| {
+            vec![config_map("web-a", version), deployment("web", behaviour, 1), widget(&group, "v1", "web")]
+        };
+        case.install(1, &objects("1", "ready"), &["--wait", "--timeout", "90s"]).unwrap();
+        let fault = "PATCH~/configmaps/web-a:kill-before";
+        case.faulty(fault, "upgrade", 2, &objects("2", "never-ready"), &[]).unwrap();
+        let args = ["fix", "web", "--with", "resume", "--yes", "--helm-is-gone", "--timeout", "1s"];
+        let stopped = refloat(&ns, args);
+        assert_eq!(stopped.code, Some(8), "{major}: {}", stopped.stderr);
+        case.undefine(&group, "v1").unwrap();
+        let again = refloat(&ns, args);
+        assert_eq!(again.code, Some(4), "{major}: {}{}", again.stdout, again.stderr);
+        for said in ["the server doesn't serve", "takes back what the fix did so far"] {
+            assert!(again.stderr.contains(said), "{major}: {}", again.stderr);
+        }
+        assert!(lock(&ns).is_some(), "{major}: the journal is lost");
+        assert_eq!(statuses(&ns, major), ["deployed", "pending-upgrade"]);
     });
 }

@@ -75,3 +75,32 @@ fn place(phase: Phase) -> &'static str {
         Phase::Unknown => "at a point that can't be seen",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+    use crate::diagnose::api_tests::{Stage, config_map};
+    use crate::diagnose::{Case, Scene, liveness, operation};
+    use crate::observe::ABANDONED;
+    use crate::record::Status;
+
+    #[test]
+    fn what_was_abandoned_is_named_by_the_operation_that_it_was() {
+        let said = |revision: u64, status: Status, why: &str| {
+            let stage = Stage::new().revision(revision, status, why, 7200, &[config_map("a", "1")]);
+            let seen = stage.seen();
+            let case = Case::new(&seen);
+            let operation = operation(&case);
+            let liveness = liveness(&case, &operation);
+            summary(&Scene { case: &case, operation: &operation, liveness: &liveness }, &[])
+        };
+        for (kind, begins) in
+            [("install", "the install of"), ("upgrade", "the upgrade to"), ("rollback", "the rollback to")]
+        {
+            let found = said(1, Status::Failed, &format!("{ABANDONED}{kind} was interrupted (for ada@laptop)"));
+            assert!(found.starts_with(&format!("{begins} revision 1 was abandoned by a fix, ")), "{found}");
+        }
+        let failed = said(1, Status::Failed, "Upgrade \"web\" failed: install was interrupted");
+        assert!(failed.starts_with("the upgrade to revision 1 failed "), "{failed}");
+    }
+}

@@ -70,6 +70,13 @@ pub enum Refusal {
     Forbidden(String),
 }
 
+impl Refusal {
+    /// Whether it only says that too little is known: then it tells nothing of what is still to be done.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unreadable { .. } | Self::UnknownObject(_) | Self::Unserved { .. })
+    }
+}
+
 /// Takes a case, its operation and a way; gives the way's steps, or why it isn't open.
 ///
 /// `records_only` leaves the objects as they are, for who may not read or write them: then an unlock leaves behind what only the

@@ -26,9 +26,17 @@ pub fn ansic(stored: &str) -> String {
         .unwrap_or_else(|| stored.to_owned())
 }
 
-/// Takes how long something is still away; gives it in the same form, rounded up, so that whoever waits that long has waited long enough.
+/// Takes how long something is still away; gives it in the form of [`age`], rounded up, so that whoever waits that long has waited long enough.
 pub fn left(duration: SignedDuration) -> String {
-    age(duration.saturating_add(SignedDuration::from_millis(999)))
+    let seconds = duration.as_secs() + i64::from(duration.subsec_nanos() > 0);
+    // The smallest unit that is shown.
+    let unit = match seconds {
+        ..600 => 1,
+        600..28800 => 60,
+        28800..691_200 => 3600,
+        _ => 86400,
+    };
+    age(SignedDuration::from_secs((seconds + unit - 1).div_euclid(unit) * unit))
 }
 
 /// Takes how long ago something was; gives it as kubectl does: `45s`, `12m`, `3h5m`, `2d4h`, `400d`
@@ -112,7 +120,20 @@ mod tests {
 
     #[test]
     fn what_is_left_is_rounded_up() {
-        let table = [(0, "0s"), (1, "1s"), (1000, "1s"), (94_001, "95s"), (-1, "0s"), (-5000, "0s")];
+        let minutes = |minutes: i64| minutes * 60_000;
+        let table = [
+            (0, "0s"),
+            (1, "1s"),
+            (1000, "1s"),
+            (94_001, "95s"),
+            (599_001, "10m"),
+            (minutes(10) + 1, "11m"),
+            (minutes(181) + 1, "3h2m"),
+            (minutes(480) + 1, "9h"),
+            (minutes(12_000), "9d"),
+            (-1, "0s"),
+            (-5000, "0s"),
+        ];
         assert_eq!(table.map(|(millis, _)| left(SignedDuration::from_millis(millis))), table.map(|(_, said)| said));
     }
 

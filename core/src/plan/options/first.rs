@@ -2,7 +2,7 @@
 
 use super::{Precondition, WayOut};
 use crate::diagnose::{Case, FixLeft, fix_left};
-use crate::plan::Way;
+use crate::plan::{Refusal, Way};
 
 /// Whether a way was begun, and left half done.
 pub(super) fn is_begun(case: &Case<'_>, way: Way) -> bool {
@@ -30,11 +30,17 @@ pub(super) fn comes_first(case: &Case<'_>, way: Way) -> Option<Precondition> {
     Some(Precondition { what, met: Some(false) })
 }
 
-/// Says of a way that was begun that it is gone on with. It may be that all of it was done but giving the lock back.
-pub(super) fn goes_on(case: &Case<'_>, option: &mut WayOut) {
+/// Says of a way that was begun that it is gone on with, unless it can't be. Where nothing is left of it to do, its lock is still to be given
+/// back.
+pub(super) fn goes_on(case: &Case<'_>, refusal: Option<&Refusal>, option: &mut WayOut) {
     let Some(left) = fix_left(case).filter(|left| begun(left, option.id)) else { return };
-    let done = if option.applicable { "" } else { ", and only its lock is still to be given back" };
-    option.applicable |= option.policy.is_none();
+    let done = match refusal {
+        None => "",
+        Some(Refusal::Forbidden(_)) => return,
+        Some(unknown) if unknown.is_unknown() => return,
+        Some(_) => ", and only its lock is still to be given back",
+    };
+    option.applicable = true;
     let at = if left.doing.is_empty() { String::new() } else { format!(": it was at {}", left.doing) };
     option.why = format!("{} began it, and it goes on where it stopped{at}{done}", left.by);
 }

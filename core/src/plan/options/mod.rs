@@ -225,22 +225,22 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
         undo: words::undo(case, way, None),
         by_hand: by_hand::lines(case, way),
     };
-    match found {
+    match &found {
         Ok(work) => {
             option.applicable = true;
             option.why = words::why(situation, way);
-            option.effects = effects(case, &work);
-            option.losses = losses::losses(situation, &work);
+            option.effects = effects(case, work);
+            option.losses = losses::losses(situation, work);
             option.destructive = matches!(way, Way::Uninstall | Way::Reinstall) || !option.losses.is_empty();
-            option.preconditions = preconditions(situation, way, Some(&work));
-            option.steps = steps::steps(&work, &option.effects);
-            option.undo = words::undo(case, way, Some(&work));
+            option.preconditions = preconditions(situation, way, Some(work));
+            option.steps = steps::steps(work, &option.effects);
+            option.undo = words::undo(case, way, Some(work));
             if option.effects.iter().any(|effect| effect.effect == EffectKind::Replaced) {
                 option.risk = "high";
                 option.undo.push_str(words::undo_of_replaced());
             }
-            option.takes = words::takes(way, &work);
-            by_policy(situation, &work, &mut option);
+            option.takes = words::takes(way, work);
+            by_policy(situation, work, &mut option);
         }
         Err(refusal) => {
             option.policy = matches!(refusal, Refusal::Forbidden(_)).then_some("never");
@@ -248,7 +248,7 @@ pub fn option(situation: &Situation<'_>, way: Way, records_only: bool, going_on:
         }
     }
     if going_on {
-        first::goes_on(case, &mut option);
+        first::goes_on(case, found.as_ref().err(), &mut option);
     }
     option
 }

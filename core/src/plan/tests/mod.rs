@@ -5,30 +5,16 @@ mod woken;
 
 use serde_json::{Value, json};
 
-use super::{EffectKind, Plan, Situation, Way, WayOut, automatic, plan};
+use super::staged::with;
+use super::{EffectKind, Plan, Way, WayOut, automatic, plan};
 use crate::diagnose::causes::api_tests::{Stage, ago, config_map, live, now};
-use crate::diagnose::{Case, LivenessVerdict, Scene, causes, liveness, operation};
+use crate::diagnose::{Case, LivenessVerdict, liveness, operation};
 use crate::observe::{ABANDONED, Read, known};
-use crate::policy::{Policy, ruling};
 use crate::record::Status;
 
 /// What is said of a release.
 fn planned(stage: &Stage) -> (Plan, Option<Way>) {
-    let seen = stage.seen();
-    let case = Case::new(&seen);
-    let operation = operation(&case);
-    let liveness = liveness(&case, &operation);
-    let causes = causes(&Scene { case: &case, operation: &operation, liveness: &liveness });
-    let (ruling, liveness) = ruling(&Policy::default(), &case, liveness);
-    let situation = Situation {
-        case: &case,
-        operation: &operation,
-        liveness: &liveness,
-        causes: &causes,
-        summary: "",
-        ruling: &ruling,
-    };
-    (plan(&situation), automatic(&situation, false).ok())
+    with(stage, "", |situation| (plan(situation), automatic(situation, false).ok()))
 }
 
 /// The ways that are open, the recommended one first.
